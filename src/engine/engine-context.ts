@@ -1,0 +1,20 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Random } from "../base/random.ts";
+import type { RunStore } from "../runs/run-store.ts";
+import type { TransitionListener } from "./transition.ts";
+
+/** What the engine needs to run flows and tasks; the composition root makes it. */
+export interface EngineContext {
+  readonly runs: RunStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Lease of this process; stored with every run it starts. */
+  readonly leaseId: string;
+  /** Called for every state change of every run, after the object's own listeners. */
+  readonly listeners: readonly TransitionListener[];
+  /** Base of links to runs, without a trailing slash; null when none is configured. */
+  readonly uiUrl: string | null;
+  readonly apiUrl: string | null;
+}

@@ -1,0 +1,199 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type Clock, systemClock } from "./base/clock.ts";
+import { newId } from "./base/ids.ts";
+import type { Logger } from "./base/logger.ts";
+import { type Random, systemRandom } from "./base/random.ts";
+import { VERSION } from "./base/version.ts";
+import { type BlockContext, setDefaultContext, withBlockContext } from "./block/ambient.ts";
+import { setBuiltinBlocks } from "./block/registry.ts";
+import type { Vault } from "./block/vault.ts";
+import { BUILTIN_BLOCKS } from "./builtin.gen.ts";
+import { openTransport } from "./channel/open-transport.ts";
+import type { Transport } from "./channel/transport.ts";
+import type { Config } from "./config/config.ts";
+import { loadConfig } from "./config/load.ts";
+import { openLogger } from "./config/log.ts";
+import { openDeliver } from "./delivery/deliver.ts";
+import { type Dispatcher, type DrainReport, startDispatcher } from "./delivery/dispatcher.ts";
+import { directDelivery } from "./delivery/direct.ts";
+import type { EngineContext } from "./engine/engine-context.ts";
+import { declaredDeliveries } from "./hooks/declared.ts";
+import { holdLease } from "./hooks/lease.ts";
+import { sweepDeadRuns, type SweepReport } from "./hooks/sweep.ts";
+import { openSqliteStore, type SqliteStore } from "./store/sqlite/open.ts";
+import { openCatalog, type TemplateCatalog } from "./templating/catalog.ts";
+import { openVault } from "./vault/choose.ts";
+
+/** How often a living process looks for dead ones and for deliveries they left, milliseconds. */
+const SWEEP_EVERY_MS = 30_000;
+
+/** Store, keys, templates and the way out: all that blocks need. Opens in milliseconds and starts nothing. */
+export interface Core extends AsyncDisposable {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly store: SqliteStore;
+  readonly vault: Vault;
+  readonly transport: Transport;
+  readonly catalog: TemplateCatalog;
+  readonly blockContext: BlockContext;
+}
+
+/** A running hub: runs flows, sends what is due, and finishes what dead processes left. */
+export interface Hub extends Core {
+  readonly engine: EngineContext;
+  readonly dispatcher: Dispatcher;
+  /** Sends what is due and waits for it; what is due later stays for the next process. */
+  drain(options?: { readonly deadlineMs?: number }): Promise<DrainReport>;
+  /** Declares the runs of dead processes Crashed and queues what they were sending. */
+  sweep(): Promise<SweepReport>;
+}
+
+export interface HubPorts {
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+const databasePath = (config: Config): string => join(config.home, "bellhop.db");
+
+/** The project's templates: the configured folder, else `./templates` where the working directory has one. */
+function templatesDir(config: Config): string | null {
+  if (config.templatesDir !== null) return resolve(config.templatesDir);
+  const beside = resolve("templates");
+  return existsSync(beside) ? beside : null;
+}
+
+/** Opens the store of this configuration. @throws config_invalid, store_corrupt, store_newer, store_unavailable */
+export async function openCore(config: Config = loadConfig(), ports: HubPorts = {}): Promise<Core> {
+  const clock = ports.clock ?? systemClock;
+  const log = await openLogger(config.logLevel);
+  await using building = new AsyncDisposableStack();
+  const path = databasePath(config);
+  const store = building.use(await openSqliteStore({ path, clock, random: ports.random ?? systemRandom, log }));
+  const vault = openVault({ config, blocks: store.blocks, log });
+  const transport = building.use(openTransport({ clock, log, inbox: store.inbox, version: VERSION }));
+  const catalog = openCatalog({ projectDir: templatesDir(config) });
+  const blockContext: BlockContext = {
+    store: store.blocks,
+    vault,
+    transport,
+    clock,
+    journal: (send) => store.outbox.journal(...directDelivery(send)),
+  };
+  const owned = building.move();
+  return { config, clock, log, store, vault, transport, catalog, blockContext, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Puts a running hub on a core; closing the hub closes the core. */
+async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
+  await using building = new AsyncDisposableStack();
+  building.use(core);
+  const { clock, log, store, config } = core;
+  const random = ports.random ?? systemRandom;
+  const lease = building.use(await holdLease({ leases: store.leases, clock, log }));
+  const deliver = openDeliver({ catalog: core.catalog, transport: core.transport, context: core.blockContext, clock });
+  const dispatcher = building.use(startDispatcher({ outbox: store.outbox, deliver, clock, random, leaseId: lease.id, log }));
+  const declared = declaredDeliveries({ clock, newId, uiUrl: config.uiUrl, hubName: config.hubName });
+  const engine: EngineContext = {
+    runs: store.runs,
+    clock,
+    random,
+    log,
+    leaseId: lease.id,
+    listeners: [declared],
+    uiUrl: config.uiUrl,
+    apiUrl: null,
+  };
+  const sweep = () =>
+    sweepDeadRuns({ leases: store.leases, runs: store.runs, outbox: store.outbox, listeners: [declared], clock, leaseId: lease.id, log });
+  building.use(sweepRegularly({ sweep, dispatcher, clock, log }));
+  const owned = building.move();
+  return {
+    ...core,
+    engine,
+    dispatcher,
+    sweep,
+    drain: async (options) => {
+      await store.runs.flush();
+      return dispatcher.drain({ deadlineMs: options?.deadlineMs ?? config.drainTimeoutMs });
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function sweepRegularly(parts: { sweep: () => Promise<SweepReport>; dispatcher: Dispatcher; clock: Clock; log: Logger }): AsyncDisposable {
+  let timer: Disposable | undefined;
+  let closed = false;
+  const turn = async (): Promise<void> => {
+    try {
+      await parts.sweep();
+      await parts.dispatcher.rescan();
+    } catch (error) {
+      parts.log.warn("sweep failed", { error: error instanceof Error ? error.message : String(error) });
+    }
+    if (!closed) timer = parts.clock.timer(SWEEP_EVERY_MS, () => (current = turn()), { keepAlive: false });
+  };
+  let current = turn();
+  return {
+    [Symbol.asyncDispose]: async () => {
+      closed = true;
+      timer?.[Symbol.dispose]();
+      await current;
+    },
+  };
+}
+
+/**
+ * Opens and starts a hub on the store of this configuration. Close it with `await using` or `Symbol.asyncDispose`.
+ * @throws config_invalid, store_corrupt, store_newer, store_unavailable
+ */
+export async function openHub(config: Config = loadConfig(), ports: HubPorts = {}): Promise<Hub> {
+  return startHub(await openCore(config, ports), ports);
+}
+
+const scope = new AsyncLocalStorage<Hub>();
+
+/** Runs `fn` with this hub as the current one, for flows, tasks and blocks alike. */
+export const withHub = <T>(hub: Hub, fn: () => T): T => scope.run(hub, () => withBlockContext(hub.blockContext, fn));
+
+let defaultCore: Promise<Core> | undefined;
+let defaultHub: Promise<Hub> | undefined;
+
+const sharedCore = (): Promise<Core> => {
+  defaultCore ??= openCore().then((core) => (closeAtExit(), core));
+  return defaultCore;
+};
+
+/** The hub given by `withHub`, else the one of this process, opened and started on first use. */
+export function currentHub(): Promise<Hub> {
+  const current = scope.getStore();
+  if (current !== undefined) return Promise.resolve(current);
+  defaultHub ??= sharedCore().then((core) => startHub(core, {}));
+  return defaultHub;
+}
+
+/** Sends what is due, then closes what this process opened by itself. Does nothing when nothing is open. */
+export async function closeDefaultHub(): Promise<void> {
+  const [core, hub] = [defaultCore, defaultHub];
+  defaultCore = undefined;
+  defaultHub = undefined;
+  if (hub !== undefined) {
+    await using running = await hub;
+    await running.drain();
+  } else if (core !== undefined) await (await core)[Symbol.asyncDispose]();
+}
+
+/** `beforeExit` may still wait; a process that exits at once leaves its deliveries to the next one. */
+function closeAtExit(): void {
+  process.once("beforeExit", () => {
+    void closeDefaultHub().catch((error: unknown) => {
+      process.exitCode ||= 1;
+      process.emitWarning(error instanceof Error ? error.message : String(error), { type: "BellhopWarning", code: "BELLHOP_CLOSE_FAILED" });
+    });
+  });
+}
+
+setBuiltinBlocks(BUILTIN_BLOCKS);
+setDefaultContext(async () => (await sharedCore()).blockContext);

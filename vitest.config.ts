@@ -1,0 +1,30 @@
+import { defineConfig } from "vitest/config";
+
+const resolve = { conditions: ["bellhop-source", "node", "import", "module", "default"] };
+
+export default defineConfig({
+  test: {
+    setupFiles: ["test/support/setup.ts"],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    projects: [
+      {
+        extends: true,
+        resolve,
+        ssr: { resolve },
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/**/*.process.test.ts"],
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        resolve,
+        ssr: { resolve },
+        test: { name: "process", include: ["test/**/*.process.test.ts"], pool: "forks", testTimeout: 60_000 },
+      },
+    ],
+  },
+});
