@@ -158,6 +158,22 @@ const scope = new AsyncLocalStorage<Hub>();
 /** Runs `fn` with this hub as the current one, for flows, tasks and blocks alike. */
 export const withHub = <T>(hub: Hub, fn: () => T): T => scope.run(hub, () => withBlockContext(hub.blockContext, fn));
 
+/** The settings in force: those of the current hub, else of the environment. */
+export const settings: Readonly<Pick<Config, "home" | "hubName" | "uiUrl">> = {
+  get home() {
+    return currentConfig().home;
+  },
+  get hubName() {
+    return currentConfig().hubName;
+  },
+  /** Base of links to runs, without a trailing slash; null when none is configured. */
+  get uiUrl() {
+    return currentConfig().uiUrl;
+  },
+};
+
+const currentConfig = (): Config => scope.getStore()?.config ?? loadConfig();
+
 let defaultCore: Promise<Core> | undefined;
 let defaultHub: Promise<Hub> | undefined;
 

@@ -18,6 +18,10 @@ export const bytes = (max: number): Limit => ({ max, unit: "bytes" });
 export interface ChannelLimits {
   readonly title?: Limit;
   readonly body: Limit;
+  /** Of each field's value; default: not cut. */
+  readonly fieldValue?: Limit;
+  /** Further fields are left out, last first; default: all are kept. */
+  readonly maxFields?: number;
 }
 
 /** Retry behaviour by kind of channel. Source: `RETRY_PROFILES`. */
@@ -46,6 +50,12 @@ export interface HttpPlan {
   readonly timeoutMs?: number;
   /** Default true in the library: loopback and private targets are allowed. */
   readonly allowPrivateUrls?: boolean;
+  readonly tls?: {
+    /** PEM certificates trusted besides the usual ones. */
+    readonly ca?: string;
+    /** Verify the server's certificate; default true. */
+    readonly verify?: boolean;
+  };
 }
 
 /** One post through the official Slack client. */
@@ -78,8 +88,10 @@ export interface SmtpPlan {
     readonly subject: string;
     readonly text: string;
     readonly html?: string;
+    /** The same on every attempt, so that receiving systems can drop duplicates. With angle brackets. */
     readonly messageId: string;
-    readonly references?: string;
+    /** Mails with the same key land in one thread; `References` and `In-Reply-To` are made from it. */
+    readonly conversationKey?: string;
     readonly headers?: Readonly<Record<string, string>>;
   };
   readonly timeoutMs?: number;

@@ -16,7 +16,7 @@ const Flag = z.union([z.boolean(), z.enum(["1", "0", "true", "false"]).transform
 /** Every setting: type, bounds and default. Precedence: flag, environment, file, default. */
 export const Config = z.strictObject({
   home: z.string().min(1).describe("Folder of the store, the key file and config.json."),
-  uiUrl: z.url({ protocol: /^https?$/ }).nullable().default(null).describe("Base of links to runs, e.g. https://hub.example."),
+  uiUrl: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, "")).nullable().default(null).describe("Base of links to runs, e.g. https://hub.example."),
   hubName: z.string().max(100).default("bellhop").describe("How messages name the sender."),
   templatesDir: z.string().nullable().default(null).describe("Project templates; default: ./templates where it exists."),
   encryptionKey: z.string().min(1).nullable().default(null).describe("Master key(s), comma separated, newest first."),

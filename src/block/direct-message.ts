@@ -1,0 +1,73 @@
+import { newId } from "../base/ids.ts";
+import { redact } from "../base/redactor.ts";
+import type { ChannelDefinition } from "../channel/channel.ts";
+import type { Message } from "../channel/message.ts";
+import type { Dialect } from "../templating/dialect.ts";
+import { fit } from "../templating/fit.ts";
+import { InvalidPayloadError } from "./errors.ts";
+import type { NotifyMessage } from "./notify-message.ts";
+
+export interface DirectMessageInput {
+  readonly given: NotifyMessage;
+  readonly channel: Pick<ChannelDefinition<never>, "dialect" | "limits">;
+  /** For errors. */
+  readonly ref: string;
+  readonly nowMs: number;
+}
+
+/** Control characters other than line feed and tab; providers refuse or mangle them. */
+// oxlint-disable-next-line no-control-regex -- these are the characters to remove
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+/**
+ * Slack markup that notifies people. `<!date^…>` only prints a date. Source: Slack docs, "Formatting text for app
+ * surfaces", special mentions, user and group mentions.
+ */
+const SLACK_MENTION = /<(!(?!date\^)[^>]*|@[^>]*)>/gi;
+
+const slackSafe = (text: string): string => text.replace(SLACK_MENTION, (_, inner: string) => `&lt;${inner}&gt;`);
+
+/** Text as its author wrote it, minus what could do harm: control characters, mass mentions, known secrets. */
+function clean(text: string, dialect: Dialect): string {
+  const printable = text.replace(/\r\n?/g, "\n").replace(CONTROL, "");
+  return redact(dialect === "slack-mrkdwn" || dialect === "slack-json" ? slackSafe(printable) : printable);
+}
+
+const oneLine = (text: string): string => redact(text.replace(/\s+/g, " ").replace(CONTROL, "").trim());
+
+const HTML: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+
+/** Plain text as a simple HTML part: paragraphs at blank lines, line breaks kept. */
+function toHtml(text: string): string {
+  const escaped = text.replace(/[&<>"']/g, (char) => HTML[char] ?? char);
+  const paragraphs = escaped.split(/\n{2,}/).map((part) => `<p>${part.replaceAll("\n", "<br>\n")}</p>`);
+  return paragraphs.join("\n");
+}
+
+/**
+ * Makes the message of a direct `notify()`.
+ *
+ * @throws invalid_payload when there is neither title nor body.
+ */
+export function directMessage({ given, channel, ref, nowMs }: DirectMessageInput): Message {
+  const { dialect, limits } = channel;
+  const wholeTitle = oneLine(given.title ?? "");
+  const wholeBody = clean(given.body ?? "", dialect);
+  if (wholeTitle === "" && wholeBody.trim() === "") throw new InvalidPayloadError({ ref, problem: "title and body are empty" });
+  const title = limits.title === undefined ? { text: wholeTitle, truncated: false } : fit(wholeTitle, limits.title);
+  const body = fit(wholeBody, limits.body);
+  const text = (value: string): string => clean(value, dialect);
+  return {
+    deliveryId: newId(),
+    conversationKey: null,
+    severity: given.severity ?? "info",
+    title: title.text,
+    body: body.text,
+    ...(dialect === "html" ? { html: toHtml(body.text) } : {}),
+    fields: (given.fields ?? []).map((field) => ({ ...field, name: text(field.name), value: text(field.value) })),
+    links: (given.links ?? []).map((link) => ({ ...link, label: text(link.label), url: redact(link.url) })),
+    tags: [],
+    occurredAt: new Date(nowMs).toISOString(),
+    truncated: title.truncated || body.truncated,
+  };
+}

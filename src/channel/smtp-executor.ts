@@ -1,0 +1,162 @@
+import { createHash } from "node:crypto";
+import type SMTPPool from "nodemailer/lib/smtp-pool";
+import type { Clock } from "../base/clock.ts";
+import { BellhopError } from "../base/errors.ts";
+import type { Resolver } from "./address-guard.ts";
+import type { SmtpPlan } from "./channel.ts";
+import { attemptTimeoutMs, type Executed, type Executor } from "./executor.ts";
+import { classifySent, classifySmtpError, replyCodeOf } from "./smtp-outcome.ts";
+import { openGuardedSocket } from "./smtp-socket.ts";
+
+/** The library's own defaults are minutes; a notification that takes so long is retried instead. */
+const CONNECT_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 30_000;
+/** Whole attempt. */
+const SEND_TIMEOUT_MS = 60_000;
+
+const POOL = {
+  pool: true,
+  maxConnections: 3,
+  maxMessages: 10_000,
+  rateDelta: 1_000,
+  rateLimit: 5,
+  // Retries are the outbox's business: a second layer would multiply attempts.
+  maxRequeues: 0,
+  connectionTimeout: CONNECT_TIMEOUT_MS,
+  greetingTimeout: CONNECT_TIMEOUT_MS,
+  dnsTimeout: CONNECT_TIMEOUT_MS,
+  socketTimeout: IDLE_TIMEOUT_MS,
+  maxRecipients: 100,
+  // Otherwise a template could attach a local file or fetch an internal address.
+  disableFileAccess: true,
+  disableUrlAccess: true,
+} as const;
+
+/** How the library is told which encryption to use. */
+const SECURITY: Readonly<Record<SmtpPlan["server"]["security"], object>> = {
+  starttls: { secure: false, requireTLS: true },
+  tls: { secure: true },
+  opportunistic: { secure: false, opportunisticTLS: true },
+  none: { secure: false, ignoreTLS: true },
+};
+
+export interface SmtpExecutorOptions {
+  readonly clock: Clock;
+  readonly resolve: Resolver;
+}
+
+/** Sends mail over one pool of connections per server configuration. */
+export async function openSmtpExecutor(options: SmtpExecutorOptions): Promise<Executor<"smtp">> {
+  const { createTransport } = await import("nodemailer");
+  const pools = new Map<string, Pool>();
+  const shutdown = new AbortController();
+
+  const poolFor = (server: SmtpPlan["server"]): Pool => {
+    // The key contains the password, so only its digest is kept.
+    const key = createHash("sha256").update(JSON.stringify(server)).digest("base64");
+    let pool = pools.get(key);
+    if (pool === undefined) {
+      pool = openPool(createTransport, server, options);
+      pools.set(key, pool);
+    }
+    return pool;
+  };
+
+  return {
+    async execute(plan, { signal }) {
+      const deadline = new AbortController();
+      const timeoutMs = attemptTimeoutMs(plan.timeoutMs, SEND_TIMEOUT_MS);
+      using _timer = options.clock.timer(timeoutMs, () => deadline.abort());
+      const stop = AbortSignal.any([deadline.signal, shutdown.signal, ...(signal === undefined ? [] : [signal])]);
+      const sent = await poolFor(plan.server).send(plan.mail, stop);
+      if (!deadline.signal.aborted || sent.kind !== "outcome" || sent.outcome.kind !== "retry") return sent;
+      const detail = `The mail was not handed over within ${timeoutMs / 1_000} s`;
+      return { ...sent, outcome: { ...sent.outcome, reason: "timeout", detail } };
+    },
+    async [Symbol.asyncDispose]() {
+      shutdown.abort();
+      for (const pool of pools.values()) pool.close();
+      pools.clear();
+    },
+  };
+}
+
+interface Pool {
+  send(mail: SmtpPlan["mail"], signal: AbortSignal): Promise<Executed>;
+  close(): void;
+}
+
+type CreateTransport = typeof import("nodemailer").createTransport;
+
+function openPool(createTransport: CreateTransport, server: SmtpPlan["server"], { clock, resolve }: SmtpExecutorOptions): Pool {
+  const { host, port, auth, verify = true, allowPrivateUrls = true, security } = server;
+  const options: SMTPPool.Options & { readonly pool: true } = {
+    ...POOL,
+    ...SECURITY[security],
+    host,
+    port,
+    ...(auth === undefined ? {} : { auth: { user: auth.user, pass: auth.pass } }),
+    tls: { rejectUnauthorized: verify },
+    getSocket: (_options, callback) => {
+      openGuardedSocket({ host, port, allowPrivate: allowPrivateUrls, timeoutMs: CONNECT_TIMEOUT_MS }, { clock, resolve }).then(
+        (connection) => callback(null, { connection }),
+        (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
+      );
+    },
+  };
+  const transporter = createTransport(options);
+  // A pooled connection may fail while nothing is being sent; the next send then opens another.
+  transporter.on("error", () => undefined);
+  // Which messages the server has begun to receive, by the signal that is unique to each send.
+  const streams = new WeakMap<AbortSignal, { readonly readableDidRead: boolean }>();
+  transporter.use("stream", (mail, done) => {
+    const create = mail.message.createReadStream.bind(mail.message);
+    mail.message.createReadStream = (readOptions) => {
+      const stream = create(readOptions);
+      if (mail.data.signal !== undefined) streams.set(mail.data.signal, stream);
+      return stream;
+    };
+    done();
+  });
+
+  return {
+    async send(mail, signal) {
+      try {
+        const info = await transporter.sendMail(toMessage(mail, signal));
+        return { kind: "outcome", outcome: classifySent(info), status: Number.parseInt(info.response, 10) || null };
+      } catch (error) {
+        const written = streams.get(signal)?.readableDidRead === true;
+        return { kind: "outcome", outcome: classifySmtpError(error, written), status: replyCodeOf(error) };
+      }
+    },
+    close: () => transporter.close(),
+  };
+}
+
+function toMessage(mail: SmtpPlan["mail"], signal: AbortSignal) {
+  if (mail.to.length + (mail.cc?.length ?? 0) + (mail.bcc?.length ?? 0) === 0) {
+    throw new BellhopError("invalid_address", { problem: "the mail has no recipient" });
+  }
+  const thread = mail.conversationKey === undefined ? {} : threadHeaders(mail.conversationKey, mail.messageId);
+  return {
+    from: mail.from,
+    to: [...mail.to],
+    ...(mail.cc === undefined ? {} : { cc: [...mail.cc] }),
+    ...(mail.bcc === undefined ? {} : { bcc: [...mail.bcc] }),
+    ...(mail.replyTo === undefined ? {} : { replyTo: [...mail.replyTo] }),
+    subject: mail.subject,
+    text: mail.text,
+    ...(mail.html === undefined ? {} : { html: mail.html }),
+    messageId: mail.messageId,
+    ...thread,
+    headers: { ...mail.headers },
+    signal,
+  };
+}
+
+/** Every mail of a conversation refers to the same made-up first one, so all thread together even if the first was lost. */
+function threadHeaders(conversationKey: string, messageId: string) {
+  const domain = /@([^>]+)>$/.exec(messageId)?.[1] ?? "localhost";
+  const root = `<conv-${createHash("sha256").update(conversationKey).digest("hex").slice(0, 32)}@${domain}>`;
+  return { inReplyTo: root, references: [root] };
+}

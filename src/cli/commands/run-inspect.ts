@@ -1,0 +1,141 @@
+import { BellhopError } from "../../base/errors.ts";
+import { parseMicros } from "../../base/instant.ts";
+import type { Delivery } from "../../delivery/delivery.ts";
+import type { FlowRunRecord, TaskRunRecord } from "../../runs/flow-run.ts";
+import type { HookOutcome, StoredState } from "../../runs/run-store.ts";
+import type { CommandContext, CommandSpec } from "../command.ts";
+import type { Output } from "../output.ts";
+import { deliverySymbol, paintDelivery, paintState, stateSymbol } from "../state-look.ts";
+import { facts, heading, table } from "../table.ts";
+import { safeLine } from "../terminal-text.ts";
+import { distanceText, durationText, localTime } from "../time-text.ts";
+import { deliveryJson, flowRunJson, hookOutcomeJson, storedStateJson, taskRunJson } from "../wire.ts";
+
+interface Inspected {
+  readonly run: FlowRunRecord;
+  readonly states: readonly StoredState[];
+  readonly tasks: readonly { readonly run: TaskRunRecord; readonly states: readonly StoredState[] }[];
+  readonly hooks: readonly HookOutcome[];
+  readonly deliveries: readonly Delivery[];
+}
+
+export const runInspect: CommandSpec = {
+  args: [{ name: "id|name", text: "id of the run, its first 4 or more characters, or its name (the newest of that name)" }],
+  examples: [
+    { line: "bellhop run inspect crimson-fox", text: "everything known about the newest run of that name" },
+    { line: "bellhop run inspect 01994f1f --json", text: "the same for a script" },
+  ],
+  run: async (context) => {
+    const found = await inspect(context);
+    context.out.value({
+      ...flowRunJson(found.run),
+      states: found.states.map(storedStateJson),
+      task_runs: found.tasks.map(({ run, states }) => ({ ...taskRunJson(run), states: states.map(storedStateJson) })),
+      hooks: found.hooks.map(hookOutcomeJson),
+      deliveries: found.deliveries.map(deliveryJson),
+    });
+    show(context, found);
+  },
+};
+
+async function inspect({ core, args }: CommandContext): Promise<Inspected> {
+  const { runs, outbox } = (await core()).store;
+  const asked = args[0] ?? "";
+  const run = await runs.findFlowRun(asked);
+  if (run === null) throw new BellhopError("run_not_found", { run: asked });
+  const taskRuns = await runs.listTaskRuns(run.id);
+  const tasks = await Promise.all(taskRuns.map(async (task) => ({ run: task, states: await runs.listStates({ taskRunId: task.id }) })));
+  return {
+    run,
+    tasks,
+    states: await runs.listStates({ flowRunId: run.id }),
+    hooks: await runs.listHookOutcomes(run.id),
+    deliveries: await outbox.list({ flowRunId: run.id, limit: 200 }),
+  };
+}
+
+function show({ out, clock }: CommandContext, { run, states, tasks, hooks, deliveries }: Inspected): void {
+  const { paint } = out;
+  const now = clock.now();
+  const head = paintState(paint, run.state.type, `${stateSymbol(run.state.type)} ${safeLine(run.state.name)}`);
+  out.line(`${head}  ${paint.bold(safeLine(`${run.flowName} / ${run.name}`))}`);
+  out.line();
+  facts(out, [
+    ["id", run.id],
+    ["message", run.state.message],
+    ["attempts", String(run.runCount)],
+    ["created", `${localTime(run.createdMicros / 1_000)} (${distanceText(run.createdMicros / 1_000, now)})`],
+    ["ran", run.totalRunTimeMicros === 0 ? null : durationText(run.totalRunTimeMicros / 1_000)],
+    ["version", run.flowVersion],
+    ["tags", run.tags.length === 0 ? null : run.tags.join(", ")],
+    ["parameters", Object.keys(run.parameters).length === 0 ? null : JSON.stringify(run.parameters)],
+  ]);
+  heading(out, "States");
+  showStates(out, states);
+  for (const task of tasks) {
+    heading(out, `Task ${safeLine(task.run.name)}`);
+    showStates(out, task.states);
+  }
+  showHooks(out, hooks);
+  showDeliveries(out, deliveries);
+}
+
+/** One line per state: when, counted from the first, and what it says. */
+function showStates(out: Output, states: readonly StoredState[]): void {
+  const at = (stored: StoredState): number => (parseMicros(stored.state.timestamp) ?? 0) / 1_000;
+  const first = states[0] === undefined ? 0 : at(states[0]);
+  const sinceFirst = (stored: StoredState): string => `+${durationText(at(stored) - first)}`;
+  table(
+    out,
+    [
+      { title: "AT", of: (stored) => localTime(at(stored)) },
+      { title: "", of: (stored) => (at(stored) === first ? "" : sinceFirst(stored)), paint: (text) => out.paint.dim(text) },
+      {
+        title: "STATE",
+        of: ({ state }) => `${stateSymbol(state.type)} ${state.name}`,
+        paint: (text, { state }) => paintState(out.paint, state.type, text),
+      },
+      { title: "MESSAGE", of: ({ state }) => state.message ?? "", flexible: true },
+    ],
+    states,
+  );
+}
+
+function showHooks(out: Output, hooks: readonly HookOutcome[]): void {
+  if (hooks.length === 0) return;
+  heading(out, "Hooks");
+  table(
+    out,
+    [
+      { title: "ON", of: (hook) => hook.event },
+      { title: "HOOK", of: (hook) => hook.hook },
+      { title: "RESULT", of: (hook) => hook.status, paint: (text, hook) => (hook.status === "completed" ? out.paint.good(text) : out.paint.bad(text)) },
+      { title: "TOOK", of: (hook) => durationText(hook.durationMicros / 1_000) },
+      { title: "ERROR", of: (hook) => (hook.error === null ? "" : `${hook.error.name}: ${hook.error.message}`), flexible: true },
+    ],
+    hooks,
+  );
+}
+
+function showDeliveries(out: Output, deliveries: readonly Delivery[]): void {
+  heading(out, "Deliveries");
+  if (deliveries.length === 0) {
+    out.line("none: no hook with notify() matched a state of this run");
+    return;
+  }
+  table(
+    out,
+    [
+      { title: "ID", of: (delivery) => delivery.id },
+      { title: "TO", of: (delivery) => delivery.destination, flexible: true },
+      {
+        title: "STATUS",
+        of: (delivery) => `${deliverySymbol(delivery.status)} ${delivery.status}`,
+        paint: (text, delivery) => paintDelivery(out.paint, delivery.status, text),
+      },
+      { title: "TRIES", of: (delivery) => String(delivery.attempts) },
+      { title: "WHY", of: (delivery) => delivery.reason ?? "" },
+    ],
+    deliveries.toReversed(),
+  );
+}

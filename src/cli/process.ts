@@ -1,0 +1,35 @@
+import { runCli } from "./run-cli.ts";
+import { EXIT } from "./exit-code.ts";
+
+/** A prompt or a progress line that was cut short must not leave the terminal changed. */
+const SHOW_CURSOR = "\x1B[?25h";
+
+/**
+ * Runs the command line of this process. The first SIGINT or SIGTERM asks the command to stop and close what it has
+ * open; a second one ends the process at once.
+ */
+export async function runProcess(words: readonly string[]): Promise<void> {
+  const abort = new AbortController();
+  const onSignal = (name: "SIGINT" | "SIGTERM"): void => {
+    const code = name === "SIGINT" ? EXIT.interrupted : EXIT.terminated;
+    if (process.stderr.isTTY) process.stderr.write(`${SHOW_CURSOR}\n`);
+    if (abort.signal.aborted) process.exit(code);
+    abort.abort(name);
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  try {
+    process.exitCode = await runCli(words, {
+      stdin: process.stdin,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      env: process.env,
+      signal: abort.signal,
+    });
+    // An interrupted command may have left a request or a prompt behind; everything that must be closed is closed.
+    if (abort.signal.aborted) process.exit(process.exitCode);
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+}

@@ -1,0 +1,308 @@
+import { messageOf } from "../base/errors.ts";
+import { redact } from "../base/redactor.ts";
+import type { SendResult } from "../channel/transport.ts";
+import type { Deliver, OpenDestination } from "./attempt.ts";
+import type { Attempt, Delivery } from "./delivery.ts";
+import { type Decision, decide, needsHistory } from "./retry-policy.ts";
+import type { SettleQueue, StoreAccess } from "./settle-queue.ts";
+import { storeBackoffMs } from "./store-backoff.ts";
+import { SubjectLanes } from "./subject-lanes.ts";
+import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
+
+/** Attempts of one destination at the same time, each about another subject. */
+const PARALLEL = 16;
+
+/** Most deliveries claimed at once. After a crash, all that were claimed count as uncertain, so keep it modest. */
+const CLAIM = 64;
+
+/** Claim again when fewer than this wait, so that sending does not pause for the store. */
+const LOW_WATER = CLAIM / 2;
+
+/** A block is loaded again after this, so that a changed one is soon used while a long backlog drains. */
+const REOPEN_MS = 1_000;
+
+export interface RunParts extends StoreAccess {
+  readonly deliver: Deliver;
+  readonly settle: SettleQueue;
+  readonly leaseId: string;
+  /** Asks for another run of this destination at that instant. */
+  readonly wake: (atMs: number) => void;
+  /** True, once, if the destination was woken since the last call. */
+  readonly takeWake: () => boolean;
+  /** Kept from run to run: how fast this destination may be sent to. */
+  readonly buckets: Map<string, TokenBucket>;
+  readonly onSettled: (decision: Decision) => void;
+}
+
+/** One pass over one destination: claims and sends until nothing more is due, then ends. Only one may run at a time. */
+export class DestinationRun {
+  readonly #parts: RunParts;
+  readonly #destination: string;
+  readonly #lanes = new SubjectLanes();
+  readonly #abort = new AbortController();
+  /** Start of each attempt that is out, in order; monotonic milliseconds. */
+  readonly #sendingSinceMs = new Map<string, number>();
+  readonly #pending = new Set<Promise<void>>();
+  #opened: { readonly destination: OpenDestination; readonly atMs: number } | undefined;
+  #unsettled = 0;
+  #claiming = false;
+  #drained = false;
+  #claimedAny = false;
+  #limited = false;
+  #stopped = false;
+  #pausedUntilMs = 0;
+  #change: PromiseWithResolvers<void> = Promise.withResolvers();
+
+  constructor(destination: string, parts: RunParts) {
+    this.#destination = destination;
+    this.#parts = parts;
+  }
+
+  /** Deliveries whose attempt is out or not yet recorded. */
+  get inFlight(): number {
+    return this.#unsettled;
+  }
+
+  /** How long the oldest attempt has been out, milliseconds; 0 when none is. */
+  get busyMs(): number {
+    const oldest = this.#sendingSinceMs.values().next();
+    return oldest.done === true ? 0 : this.#parts.clock.monotonic() - oldest.value;
+  }
+
+  /** Starts no further attempt and gives back what has not started. */
+  stop(): void {
+    this.#stopped = true;
+    this.#changed();
+  }
+
+  /** Breaks off the attempts that are out. */
+  abort(): void {
+    this.stop();
+    this.#abort.abort(new DOMException("the process is ending", "AbortError"));
+  }
+
+  /** Resolves when everything is recorded or given back; with false if the destination gave nothing. */
+  async run(): Promise<boolean> {
+    while (!this.#isOver()) {
+      const change = this.#change.promise;
+      this.#fill();
+      this.#startAttempts();
+      if (this.#isOver()) break;
+      await change;
+    }
+    await this.#finish();
+    return this.#claimedAny || this.#limited;
+  }
+
+  async #finish(): Promise<void> {
+    const { clock, wake } = this.#parts;
+    do {
+      // A claim that was under way may still bring some.
+      this.#giveBack(this.#lanes.clear(), Math.max(this.#pausedUntilMs, clock.now()));
+      await Promise.all(this.#pending);
+    } while (this.#pending.size > 0 || this.#lanes.waiting > 0);
+    if (this.#limited && !this.#stopped) wake(clock.now() + (this.#bucket()?.waitMs(clock.monotonic()) ?? 0));
+  }
+
+  #isOver(): boolean {
+    if (this.#stopped || this.#isPaused()) return true;
+    return this.#drained && !this.#claiming && this.#unsettled === 0 && this.#lanes.waiting === 0;
+  }
+
+  #isPaused(): boolean {
+    return this.#pausedUntilMs > this.#parts.clock.now();
+  }
+
+  #changed(): void {
+    const change = this.#change;
+    this.#change = Promise.withResolvers();
+    change.resolve();
+  }
+
+  /** Keeps the promise until it ends, so that the run does not end before. */
+  #track(work: Promise<void>): void {
+    const onBug = (error: unknown) =>
+      this.#parts.log.error("dispatcher step failed", { destination: this.#destination, error: redact(messageOf(error)) });
+    const tracked = work.catch(onBug).finally(() => {
+      this.#pending.delete(tracked);
+      this.#changed();
+    });
+    this.#pending.add(tracked);
+  }
+
+  #fill(): void {
+    if (this.#claiming || this.#lanes.waiting >= LOW_WATER) return;
+    if (this.#parts.takeWake()) this.#drained = false;
+    if (this.#drained) return;
+    this.#claiming = true;
+    this.#track(this.#claim().finally(() => (this.#claiming = false)));
+  }
+
+  async #claim(): Promise<void> {
+    const { clock, outbox, log, leaseId, wake, random } = this.#parts;
+    try {
+      if (this.#room() > 0) await this.#open();
+      const limit = this.#room();
+      if (limit === 0 || this.#stopped || this.#isPaused()) return;
+      const nowMs = clock.now();
+      const claimed = await outbox.claim({ destination: this.#destination, leaseId, nowMs, limit });
+      this.#drained = claimed.length === 0;
+      if (claimed.length > 0) this.#claimedAny = true;
+      this.#accept(claimed, nowMs);
+    } catch (error) {
+      log.warn("deliveries could not be claimed", { destination: this.#destination, error: redact(messageOf(error)) });
+      this.#drained = true;
+      wake(clock.now() + storeBackoffMs(4, random));
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { clock, deliver, buckets } = this.#parts;
+    if (this.#opened !== undefined && clock.monotonic() - this.#opened.atMs < REOPEN_MS) return;
+    const destination = await deliver.open(this.#destination);
+    this.#opened = { destination, atMs: clock.monotonic() };
+    if (destination.rate === null) buckets.delete(this.#destination);
+    else if (!buckets.has(this.#destination)) buckets.set(this.#destination, createTokenBucket(destination.rate));
+  }
+
+  /** How many may be claimed: what the rate allows beyond those that wait already. Without room the run ends, and another follows. */
+  #room(): number {
+    const bucket = this.#bucket();
+    if (bucket === undefined) return CLAIM - this.#lanes.waiting;
+    const free = Math.min(CLAIM, bucket.available(this.#parts.clock.monotonic())) - this.#lanes.waiting;
+    if (free > 0) return free;
+    this.#limited = true;
+    this.#drained = true;
+    return 0;
+  }
+
+  #bucket(): TokenBucket | undefined {
+    return this.#parts.buckets.get(this.#destination);
+  }
+
+  #accept(claimed: readonly Delivery[], nowMs: number): void {
+    for (const delivery of claimed) {
+      if (delivery.expiresAtMs !== null && delivery.expiresAtMs <= nowMs) this.#track(this.#expire(delivery));
+      else if (!this.#lanes.add(delivery, nowMs)) this.#giveBack([delivery], this.#lanes.heldUntilMs(delivery.subject) ?? nowMs);
+    }
+  }
+
+  #startAttempts(): void {
+    const opened = this.#opened?.destination;
+    if (opened === undefined) return;
+    while (this.#sendingSinceMs.size < PARALLEL && !this.#stopped && !this.#isPaused()) {
+      const delivery = this.#lanes.take();
+      if (delivery === undefined) return;
+      this.#bucket()?.take(this.#parts.clock.monotonic());
+      this.#unsettled += 1;
+      this.#track(this.#attempt(delivery, opened).finally(() => (this.#unsettled -= 1)));
+    }
+  }
+
+  async #attempt(delivery: Delivery, opened: OpenDestination): Promise<void> {
+    const { clock } = this.#parts;
+    const startedAtMs = clock.now();
+    this.#sendingSinceMs.set(delivery.id, clock.monotonic());
+    const { outcome, durationMs, status } = await this.#send(delivery, opened);
+    this.#sendingSinceMs.delete(delivery.id);
+    if (this.#wasNotSent(outcome)) {
+      this.#giveBack([delivery, ...this.#lanes.hold(delivery.subject, Infinity)], clock.now());
+      return;
+    }
+    this.#changed();
+    const attempt: Attempt = { deliveryId: delivery.id, number: delivery.attempts + 1, startedAtMs, durationMs, outcome, status };
+    await this.#record(delivery, attempt, opened);
+  }
+
+  /** An attempt that was broken off before anything left the process is no attempt. */
+  #wasNotSent(outcome: SendResult["outcome"]): boolean {
+    return this.#abort.signal.aborted && outcome.kind === "retry" && outcome.reason === "cancelled" && !outcome.ambiguous;
+  }
+
+  async #send(delivery: Delivery, opened: OpenDestination): Promise<SendResult> {
+    try {
+      return await opened.attempt(delivery, this.#abort.signal);
+    } catch (error) {
+      // A bug in a channel: the message may have left, and it is kept for another attempt.
+      this.#parts.log.error("a channel threw instead of giving an outcome", { deliveryId: delivery.id, error: redact(messageOf(error)) });
+      const detail = redact(messageOf(error)).slice(0, 500);
+      return { outcome: { kind: "retry", reason: "unexpected-response", detail, ambiguous: true }, durationMs: 0, status: null };
+    }
+  }
+
+  async #record(delivery: Delivery, attempt: Attempt, opened: OpenDestination): Promise<void> {
+    const { clock, random, settle, wake, onSettled } = this.#parts;
+    const facts = { delivery, outcome: attempt.outcome, profile: opened.profile, startedAtMs: attempt.startedAtMs, nowMs: clock.now() };
+    const history = needsHistory(facts) ? await this.#history(delivery) : [];
+    const decision = decide({ ...facts, history, random });
+    const { pauseUntilMs, ...rest } = decision;
+    // Held and paused before anything is written, so that no attempt starts meanwhile that should not.
+    const retryAtMs = Math.max(decision.nextAttemptAtMs, pauseUntilMs ?? 0);
+    const behind = decision.to === "queued" ? this.#lanes.hold(delivery.subject, retryAtMs) : [];
+    if (pauseUntilMs !== null) await this.#pause(pauseUntilMs);
+    this.#giveBack(behind, retryAtMs);
+    this.#report(delivery, attempt, decision);
+    const written = await settle.push({ attempt, ...rest });
+    if (decision.to !== "queued") this.#lanes.done(delivery.subject);
+    else if (written) wake(retryAtMs);
+    if (written) onSettled(decision);
+  }
+
+  async #history(delivery: Delivery): Promise<readonly Attempt[]> {
+    try {
+      return (await this.#parts.outbox.attempts(delivery.id)).slice(-delivery.attempts);
+    } catch (error) {
+      // Without it the number of attempts still bounds the retries.
+      this.#parts.log.warn("earlier attempts could not be read", { deliveryId: delivery.id, error: redact(messageOf(error)) });
+      return [];
+    }
+  }
+
+  async #pause(untilMs: number): Promise<void> {
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs);
+    this.#changed();
+    this.#parts.wake(untilMs);
+    await this.#insist("the pause of a destination could not be stored", () => this.#parts.outbox.pause(this.#destination, untilMs));
+  }
+
+  #giveBack(deliveries: readonly Delivery[], nextAttemptAtMs: number): void {
+    if (deliveries.length === 0) return;
+    const ids = deliveries.map((delivery) => delivery.id);
+    if (nextAttemptAtMs > this.#parts.clock.now()) this.#parts.wake(nextAttemptAtMs);
+    this.#track(this.#insist("claimed deliveries could not be given back", () => this.#parts.outbox.release(ids, nextAttemptAtMs)));
+  }
+
+  async #expire(delivery: Delivery): Promise<void> {
+    const { outbox, clock, onSettled } = this.#parts;
+    const to = delivery.attempts === 0 ? "suppressed" : "dead";
+    const detail = "expired before it could be sent";
+    await this.#insist("an expired delivery could not be ended", async () => {
+      // Given back first: only queued deliveries can be ended without an attempt.
+      await outbox.release([delivery.id], clock.now());
+      await outbox.retire([delivery.id], to, "expired", detail);
+    });
+    onSettled({ to, nextAttemptAtMs: clock.now(), reason: "expired", detail, providerId: null, uncertain: delivery.uncertain, pauseUntilMs: null });
+  }
+
+  /** Tries a few times; what still fails then is left `sending` and recovered when this lease ends. */
+  async #insist(message: string, write: () => Promise<unknown>): Promise<void> {
+    const { clock, random, log } = this.#parts;
+    for (let failures = 1; failures <= 5; failures += 1) {
+      try {
+        await write();
+        return;
+      } catch (error) {
+        log.warn(message, { destination: this.#destination, tries: failures, error: redact(messageOf(error)) });
+        if (failures < 5) await clock.sleep(storeBackoffMs(failures, random));
+      }
+    }
+  }
+
+  #report(delivery: Delivery, attempt: Attempt, { to, reason, nextAttemptAtMs }: Decision): void {
+    const { log, clock } = this.#parts;
+    const fields = { deliveryId: delivery.id, destination: this.#destination, attempt: attempt.number, reason, status: attempt.status };
+    if (to === "delivered") log.debug("delivered", fields);
+    else if (to === "queued") log.warn("delivery attempt failed", { ...fields, retryInMs: Math.max(0, nextAttemptAtMs - clock.now()) });
+    else log.error("delivery given up", fields);
+  }
+}

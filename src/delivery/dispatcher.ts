@@ -1,0 +1,223 @@
+import { messageOf } from "../base/errors.ts";
+import { redact } from "../base/redactor.ts";
+import type { Deliver } from "./attempt.ts";
+import { DestinationRun } from "./destination-run.ts";
+import { type DrainOptions, type DrainReport, drain } from "./drain.ts";
+import { openSettleQueue, type SettleQueue, type StoreAccess } from "./settle-queue.ts";
+import { storeBackoffMs } from "./store-backoff.ts";
+import type { TokenBucket } from "./token-bucket.ts";
+import { startWakeHeap, type WakePort } from "./wake-heap.ts";
+
+export type { DrainOptions, DrainReport } from "./drain.ts";
+
+/** Destinations worked on at the same time, those that answer slowly not counted. */
+const DEFAULT_CONCURRENCY = 64;
+
+/** A destination whose attempt has been out for longer gives its place to another one. */
+const SLOW_MS = 1_000;
+
+/** How often waiting destinations look for such a place. */
+const PLACE_CHECK_MS = 250;
+
+/** Destinations worked on at most, slow ones counted: each may hold sockets. */
+const MOST_DESTINATIONS = 1_024;
+
+/** What attempts that are out may still take when the dispatcher is closed, before they are broken off. */
+const GRACE_MS = 500;
+
+/** Longest pause between looks at destinations that another process works on. */
+const LONGEST_RESCAN_MS = 2_000;
+
+export interface DispatcherParts extends StoreAccess {
+  readonly deliver: Deliver;
+  /** Lease of this process; claims are in its name. */
+  readonly leaseId: string;
+  /** Destinations worked on at the same time. Default 64. */
+  readonly concurrency?: number;
+}
+
+/**
+ * Sends what is in the outbox: per destination in order of subject, destinations independently of each other.
+ * Closing it ends what is out, gives back what has not started, and leaves the rest to the next process.
+ */
+export interface Dispatcher extends AsyncDisposable {
+  /** Looks at this destination at this instant, epoch milliseconds. */
+  wake(destination: string, atMs: number): void;
+  /** Reads from the store what is due, e.g. after another process left deliveries. Never rejects. */
+  rescan(): Promise<void>;
+  /** Waits until nothing is due before the deadline, or until the deadline. Holds the process open meanwhile. */
+  drain(options: DrainOptions): Promise<DrainReport>;
+}
+
+/** Starts with whatever is due in the store, and is woken by every commit of this process that enqueues. */
+export function startDispatcher(parts: DispatcherParts): Dispatcher {
+  const dispatcher = new InProcessDispatcher(parts);
+  void dispatcher.rescan();
+  return dispatcher;
+}
+
+class InProcessDispatcher implements Dispatcher {
+  readonly #parts: DispatcherParts;
+  readonly #concurrency: number;
+  readonly #heap: WakePort;
+  readonly #settle: SettleQueue;
+  readonly #subscription: Disposable;
+  readonly #runs = new Map<string, DestinationRun>();
+  readonly #ended = new Map<string, Promise<void>>();
+  /** Woken while they run. */
+  readonly #woken = new Set<string>();
+  /** Due, and waiting for a place. */
+  readonly #queue = new Set<string>();
+  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #totals = { delivered: 0, dead: 0, settled: 0 };
+  #placeCheck: Disposable | undefined;
+  #rescanTimer: Disposable | undefined;
+  #fruitless = 0;
+  #closed = false;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+    this.#concurrency = parts.concurrency ?? DEFAULT_CONCURRENCY;
+    this.#heap = startWakeHeap({ clock: parts.clock, onDue: (destination) => this.#onDue(destination) });
+    this.#settle = openSettleQueue(parts);
+    this.#subscription = parts.outbox.onEnqueued((destinations) => {
+      for (const destination of destinations) this.#onDue(destination);
+    });
+  }
+
+  wake(destination: string, atMs: number): void {
+    if (!this.#closed) this.#heap.wake(destination, atMs);
+  }
+
+  async rescan(): Promise<void> {
+    const { outbox, log } = this.#parts;
+    if (this.#closed) return;
+    try {
+      for (const { destination, dueAtMs } of await outbox.due()) this.wake(destination, dueAtMs);
+    } catch (error) {
+      log.warn("due deliveries could not be read", { error: redact(messageOf(error)) });
+      this.#rescanLater();
+    }
+  }
+
+  drain(options: DrainOptions): Promise<DrainReport> {
+    return drain(options, {
+      ...this.#parts,
+      wake: (destination) => this.#onDue(destination),
+      idle: () => this.#idle(),
+      totals: () => ({ ...this.#totals }),
+      inFlight: () => this.#inFlight(),
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#subscription[Symbol.dispose]();
+    this.#heap[Symbol.dispose]();
+    this.#placeCheck?.[Symbol.dispose]();
+    this.#rescanTimer?.[Symbol.dispose]();
+    this.#queue.clear();
+    for (const run of this.#runs.values()) run.stop();
+    using _grace = this.#parts.clock.timer(GRACE_MS, () => {
+      for (const run of this.#runs.values()) run.abort();
+    });
+    // From here on a result that the store refuses is tried a few times only, so that the runs end all the same.
+    await this.#settle[Symbol.asyncDispose]();
+    await this.#idle();
+  }
+
+  #inFlight(): number {
+    let count = 0;
+    for (const run of this.#runs.values()) count += run.inFlight;
+    return count;
+  }
+
+  /** Resolves when no destination is worked on or waits for a place. */
+  async #idle(): Promise<void> {
+    while (this.#ended.size > 0) await Promise.all(this.#ended.values());
+  }
+
+  #onDue(destination: string): void {
+    if (this.#closed) return;
+    if (this.#runs.has(destination)) this.#woken.add(destination);
+    else if (this.#hasPlace()) this.#start(destination);
+    else this.#enqueue(destination);
+  }
+
+  #hasPlace(): boolean {
+    if (this.#runs.size < this.#concurrency) return true;
+    if (this.#runs.size >= MOST_DESTINATIONS) return false;
+    let quick = 0;
+    for (const run of this.#runs.values()) if (run.busyMs < SLOW_MS) quick += 1;
+    return quick < this.#concurrency;
+  }
+
+  #enqueue(destination: string): void {
+    this.#queue.add(destination);
+    this.#placeCheck ??= this.#parts.clock.timer(
+      PLACE_CHECK_MS,
+      () => {
+        this.#placeCheck = undefined;
+        this.#startQueued();
+        const [next] = this.#queue;
+        if (next !== undefined) this.#enqueue(next);
+      },
+      { keepAlive: false },
+    );
+  }
+
+  #startQueued(): void {
+    for (const destination of this.#queue) {
+      if (!this.#hasPlace()) return;
+      this.#queue.delete(destination);
+      this.#start(destination);
+    }
+  }
+
+  #start(destination: string): void {
+    const run = new DestinationRun(destination, {
+      ...this.#parts,
+      settle: this.#settle,
+      buckets: this.#buckets,
+      wake: (atMs) => this.wake(destination, atMs),
+      takeWake: () => this.#woken.delete(destination),
+      onSettled: ({ to }) => {
+        this.#totals.settled += 1;
+        if (to === "delivered" || to === "dead") this.#totals[to] += 1;
+      },
+    });
+    this.#runs.set(destination, run);
+    const onBug = (error: unknown) => {
+      this.#parts.log.error("dispatcher run failed", { destination, error: redact(messageOf(error)) });
+      return false;
+    };
+    const ended = run.run().catch(onBug);
+    this.#ended.set(
+      destination,
+      ended.then((worked) => this.#onEnded(destination, worked)),
+    );
+  }
+
+  #onEnded(destination: string, worked: boolean): void {
+    this.#runs.delete(destination);
+    this.#ended.delete(destination);
+    if (this.#closed) return;
+    if (worked) this.#fruitless = 0;
+    else this.#rescanLater();
+    if (this.#woken.delete(destination)) this.#onDue(destination);
+    this.#startQueued();
+  }
+
+  /** A destination was due and gave nothing: another process works on it. Looks again, more and more rarely. */
+  #rescanLater(): void {
+    if (this.#rescanTimer !== undefined) return;
+    this.#fruitless += 1;
+    const waitMs = Math.min(LONGEST_RESCAN_MS, storeBackoffMs(this.#fruitless, this.#parts.random));
+    const again = () => {
+      this.#rescanTimer = undefined;
+      void this.rescan();
+    };
+    this.#rescanTimer = this.#parts.clock.timer(waitMs, again, { keepAlive: false });
+  }
+}

@@ -1,0 +1,111 @@
+import type { Random } from "../base/random.ts";
+import type { RetryProfileName } from "../channel/channel.ts";
+import type { Outcome } from "../channel/outcome.ts";
+import { nextDelayMs, RETRY_PROFILES } from "../channel/retry-profiles.ts";
+import type { Attempt, Delivery, Settlement } from "./delivery.ts";
+
+type RetryOutcome = Extract<Outcome, { kind: "retry" }>;
+
+const SECOND_MS = 1_000;
+const HOUR_MS = 3_600_000;
+
+/** A provider that limits us without saying for how long is left alone for at least this. */
+const RATE_LIMIT_FLOOR_MS = 5 * SECOND_MS;
+
+/** Waits up to this are an ordinary rate limit; a longer one means that a quota is used up. */
+const LONGEST_RATE_LIMIT_MS = HOUR_MS;
+const LONGEST_QUOTA_MS = 24 * HOUR_MS;
+
+export interface Decision extends Omit<Settlement, "attempt"> {
+  /** The whole destination waits until then; null when it need not. */
+  readonly pauseUntilMs: number | null;
+}
+
+export interface DecisionInput {
+  readonly delivery: Pick<Delivery, "attempts" | "createdAtMs" | "expiresAtMs" | "uncertain">;
+  readonly outcome: Outcome;
+  readonly profile: RetryProfileName;
+  /** Earlier attempts since the delivery was queued or replayed, oldest first. Asked for by {@link needsHistory}. */
+  readonly history: readonly Attempt[];
+  /** When the attempt began. */
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  readonly random: Random;
+}
+
+/**
+ * Whether the earlier attempts can change the decision. They are rarely needed, and reading them costs a query for
+ * each failed attempt.
+ */
+export function needsHistory({ delivery, outcome, profile, nowMs }: Omit<DecisionInput, "history" | "random">): boolean {
+  if (outcome.kind !== "retry" || delivery.attempts === 0) return false;
+  const { maxAgeMs } = RETRY_PROFILES[profile];
+  // Half of the age: the next delay is not known yet, and no delay of a profile is longer than that.
+  return outcome.maxAttempts !== undefined || nowMs - delivery.createdAtMs > maxAgeMs / 2;
+}
+
+/** Where an attempt leaves its delivery: delivered, queued for another attempt, or dead with the reason. */
+export function decide(input: DecisionInput): Decision {
+  const { delivery, outcome, nowMs } = input;
+  const uncertain = delivery.uncertain || (outcome.kind === "retry" && outcome.ambiguous);
+  const ended = { nextAttemptAtMs: nowMs, providerId: null, uncertain, pauseUntilMs: null };
+  if (outcome.kind === "delivered") {
+    return { ...ended, to: "delivered", reason: null, detail: null, providerId: outcome.providerId ?? null };
+  }
+  if (outcome.kind === "permanent") return { ...ended, to: "dead", reason: outcome.reason, detail: outcome.detail };
+  // The process is ending: the next one continues at once.
+  if (outcome.reason === "cancelled") return { ...ended, to: "queued", reason: outcome.reason, detail: outcome.detail };
+  return { ...ended, ...decideRetry(input, outcome) };
+}
+
+type RetryDecision = Pick<Decision, "to" | "nextAttemptAtMs" | "reason" | "detail" | "pauseUntilMs">;
+
+function decideRetry(input: DecisionInput, outcome: RetryOutcome): RetryDecision {
+  const { delivery, profile: profileName, nowMs, random } = input;
+  const profile = RETRY_PROFILES[profileName];
+  const attempts = delivery.attempts + 1;
+  const asked = serverDelayMs(outcome);
+  const isQuota = asked !== undefined && asked > LONGEST_RATE_LIMIT_MS;
+  const delayMs = nextDelayMs(profile, attempts, { random, ...(asked === undefined ? {} : { afterMs: asked }) });
+  const nextAttemptAtMs = nowMs + delayMs;
+  const pauseUntilMs = asked === undefined ? null : nowMs + asked;
+  const dead = (reason: RetryDecision["reason"], detail: string): RetryDecision => ({
+    to: "dead",
+    nextAttemptAtMs: nowMs,
+    reason,
+    detail,
+    pauseUntilMs,
+  });
+
+  if (profileName === "sms" && outcome.ambiguous) {
+    return dead(outcome.reason, `${outcome.detail} (may have arrived; a text message is not sent twice without being asked)`);
+  }
+  if (outcome.maxAttempts !== undefined && attemptsFor(outcome, input.history) >= outcome.maxAttempts) {
+    return dead(outcome.reason, outcome.detail);
+  }
+  if (attempts >= profile.maxAttempts) return dead("attempts-exhausted", `${attempts} attempts; the last one: ${outcome.detail}`);
+  if (delivery.expiresAtMs !== null && nextAttemptAtMs >= delivery.expiresAtMs) {
+    return dead("expired", `no attempt left before it expires; the last one: ${outcome.detail}`);
+  }
+  // A wait that the provider asked for is kept, however long: giving up would lose the message for obeying.
+  if (outcome.afterMs === undefined && nextAttemptAtMs - firstAttemptMs(input) > profile.maxAgeMs) {
+    return dead("expired", `tried for too long; the last attempt: ${outcome.detail}`);
+  }
+  return { to: "queued", nextAttemptAtMs, reason: isQuota ? "quota" : outcome.reason, detail: outcome.detail, pauseUntilMs };
+}
+
+function serverDelayMs({ reason, afterMs }: RetryOutcome): number | undefined {
+  if (afterMs !== undefined) return Math.min(Math.max(0, afterMs), LONGEST_QUOTA_MS);
+  return reason === "rate-limited" ? RATE_LIMIT_FLOOR_MS : undefined;
+}
+
+/** This attempt and the earlier ones that ended for the same reason. */
+const attemptsFor = (outcome: RetryOutcome, history: readonly Attempt[]): number =>
+  1 + history.filter((attempt) => attempt.outcome.kind === "retry" && attempt.outcome.reason === outcome.reason).length;
+
+/**
+ * Age counts from the first attempt, not from creation: a delivery that waited for a process to start, or was replayed
+ * by a person, gets its full chance.
+ */
+const firstAttemptMs = ({ delivery, history, startedAtMs }: DecisionInput): number =>
+  delivery.attempts === 0 ? startedAtMs : (history[0]?.startedAtMs ?? delivery.createdAtMs);

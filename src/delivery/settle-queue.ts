@@ -1,0 +1,104 @@
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Random } from "../base/random.ts";
+import { redact } from "../base/redactor.ts";
+import type { Settlement } from "./delivery.ts";
+import type { OutboxStore } from "./outbox-store.ts";
+import { storeBackoffMs } from "./store-backoff.ts";
+
+/** Most results in one transaction, so that one batch never blocks other writers for long. */
+const LARGEST_BATCH = 512;
+
+/** Tries per result when the dispatcher stops; what is left then stays `sending`, and is recovered as uncertain. */
+const LAST_TRIES = 3;
+const LAST_TRY_WAIT_MS = 20;
+
+interface Entry {
+  readonly settlement: Settlement;
+  readonly done: (written: boolean) => void;
+}
+
+/**
+ * Writes results in batches: while one transaction runs, the next batch gathers. A result that cannot be written stays
+ * here and is tried again, so that a busy store delays a delivery and never repeats it.
+ */
+export interface SettleQueue extends AsyncDisposable {
+  /** Resolves with true when the result is durable, with false when the queue was closed before it could be. */
+  push(settlement: Settlement): Promise<boolean>;
+}
+
+export interface StoreAccess {
+  readonly outbox: OutboxStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export function openSettleQueue({ outbox, clock, random, log }: StoreAccess): SettleQueue {
+  let waiting: Entry[] = [];
+  const closing = new AbortController();
+  let batchSize = LARGEST_BATCH;
+  let failures = 0;
+  let writing: Promise<void> | undefined;
+
+  const onFailure = (error: unknown): void => {
+    failures += 1;
+    log.warn("results of deliveries could not be written", { count: waiting.length, tries: failures, error: redact(messageOf(error)) });
+    // One by one from now on, and the one that failed last: a single bad result must not hold up the others.
+    const [first, ...others] = waiting;
+    if (batchSize === 1 && first !== undefined) waiting = [...others, first];
+    batchSize = 1;
+  };
+
+  const writeBatch = async (): Promise<void> => {
+    const batch = waiting.slice(0, batchSize);
+    try {
+      await outbox.settle(batch.map((entry) => entry.settlement));
+    } catch (error) {
+      onFailure(error);
+      return;
+    }
+    failures = 0;
+    batchSize = Math.min(LARGEST_BATCH, batchSize * 2);
+    waiting = waiting.slice(batch.length);
+    for (const entry of batch) entry.done(true);
+  };
+
+  const pauseAfterFailure = async (): Promise<void> => {
+    if (closing.signal.aborted) return clock.sleep(LAST_TRY_WAIT_MS);
+    // An abort only ends the wait early: the last tries come now.
+    await clock.sleep(storeBackoffMs(failures, random), closing.signal).catch(() => undefined);
+  };
+
+  const giveUp = (): void => {
+    log.error("results of deliveries were left unwritten", { count: waiting.length });
+    for (const entry of waiting) entry.done(false);
+    waiting = [];
+  };
+
+  const writeAll = async (): Promise<void> => {
+    // What is settled in the same turn goes into the same transaction.
+    await Promise.resolve();
+    while (waiting.length > 0) {
+      await writeBatch();
+      if (failures === 0) continue;
+      if (closing.signal.aborted && failures >= LAST_TRIES * waiting.length) giveUp();
+      else await pauseAfterFailure();
+    }
+    writing = undefined;
+  };
+
+  return {
+    push: (settlement) =>
+      new Promise((done) => {
+        waiting.push({ settlement, done });
+        writing ??= writeAll();
+      }),
+    async [Symbol.asyncDispose]() {
+      failures = 0;
+      closing.abort();
+      await writing;
+    },
+  };
+}

@@ -1,0 +1,167 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { DeclaredHook } from "../runs/declared-hook.ts";
+import type { FlowRunRecord, RunRecord, TaskRunRecord } from "../runs/flow-run.ts";
+import { FlowRun, TaskRun } from "../runs/run-view.ts";
+import type { BodyOutcome } from "./body.ts";
+import type { AnyFlow, AnyTask, Participants } from "./definition.ts";
+import type { EngineContext } from "./engine-context.ts";
+import { type Interruption, RunOverError } from "./interruption.ts";
+import type { TransitionListener } from "./transition.ts";
+
+/** Who runs: the object with its run. */
+export type Subject =
+  | { readonly kind: "flow"; readonly object: AnyFlow; readonly record: FlowRunRecord }
+  | { readonly kind: "task"; readonly object: AnyTask; readonly record: TaskRunRecord };
+
+/** A run that this process executes now. */
+export class ActiveRun {
+  readonly engine: EngineContext;
+  readonly subject: Subject;
+  readonly record: RunRecord;
+  readonly listeners: readonly TransitionListener[];
+  readonly declared: readonly DeclaredHook[];
+  /** The call that this run was started from; null at the top. */
+  readonly caller: Frame | null;
+  /** The innermost flow run: this one, or the one around a task. */
+  readonly flow: ActiveRun | null;
+  readonly depth: number;
+  /** In the parent flow run, the task run that stands for this flow run. */
+  readonly tracking: TaskRunRecord | null;
+  /** Arguments by name, as the body gets them. */
+  parameters: Readonly<Record<string, unknown>>;
+  /** Set once something ends the run from outside; stays, so that code that swallows the error cannot go on. */
+  interruption: Interruption | null = null;
+  /** The attempt under way. */
+  frame: Frame | null = null;
+  /** Task runs started so far, by task key. Only a flow run counts. */
+  readonly dynamicKeys = new Map<string, number>();
+  #view: FlowRun | TaskRun | undefined;
+  #controller: AbortController | undefined;
+  #hookFrame: Frame | undefined;
+  #waiting: (() => void)[] | undefined;
+  #settled = false;
+
+  constructor(init: {
+    readonly engine: EngineContext;
+    readonly subject: Subject;
+    readonly participants: Participants;
+    readonly caller: Frame | null;
+    readonly tracking: TaskRunRecord | null;
+    readonly parameters: Readonly<Record<string, unknown>>;
+  }) {
+    this.engine = init.engine;
+    this.subject = init.subject;
+    this.record = init.subject.record;
+    this.listeners = init.participants.listeners;
+    this.declared = init.participants.declared;
+    this.caller = init.caller;
+    this.tracking = init.tracking;
+    this.parameters = init.parameters;
+    this.depth = init.caller === null ? 0 : init.caller.run.depth + 1;
+    this.flow = init.subject.kind === "flow" ? this : (init.caller?.run.flow ?? null);
+  }
+
+  /** What hooks, callers and the run context see. Made when first asked for: most task runs never are. */
+  get view(): FlowRun | TaskRun {
+    const { subject } = this;
+    this.#view ??= subject.kind === "flow" ? new FlowRun(subject.record) : new TaskRun(subject.record);
+    return this.#view;
+  }
+
+  /** Aborted when the attempt times out or the run is interrupted. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.interruption !== null) this.#controller.abort(this.interruption.error);
+    return this.#controller.signal;
+  }
+
+  /** A new attempt gets a new signal. */
+  begin(): Frame {
+    if (this.#controller?.signal.aborted === true && this.interruption === null) this.#controller = undefined;
+    this.frame = new Frame(this, false);
+    return this.frame;
+  }
+
+  /** Tells cooperative code to stop. */
+  abort(reason: unknown): void {
+    this.#controller?.abort(reason);
+  }
+
+  /** Marks the run as ended from outside and stops waiting for its body. The first interruption stays. */
+  interrupt(interruption: Interruption): void {
+    this.interruption ??= interruption;
+    this.frame?.abandon("Crashed", { kind: "interrupted" });
+    this.abort(this.interruption.error);
+  }
+
+  /** Where hooks run: inside the run, and free to call flows and tasks however the run ended. */
+  get hookFrame(): Frame {
+    this.#hookFrame ??= new Frame(this, true);
+    return this.#hookFrame;
+  }
+
+  /** Resolves when the run has ended and its hooks are done. */
+  settled(): Promise<void> {
+    if (this.#settled) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
+    });
+  }
+
+  settle(): void {
+    this.#settled = true;
+    for (const resolve of this.#waiting ?? []) resolve();
+  }
+}
+
+/** One attempt of a run, or its hooks: what code that calls a flow or task is running in. */
+export class Frame {
+  readonly run: ActiveRun;
+  readonly isHook: boolean;
+  /** Ends the wait for the body early. Set while the body runs. */
+  stop: ((outcome: BodyOutcome) => void) | null = null;
+  #overAs: string | null = null;
+
+  constructor(run: ActiveRun, isHook: boolean) {
+    this.run = run;
+    this.isHook = isHook;
+  }
+
+  /** The name of the state in which the run went on without this code; null while it counts. */
+  get overAs(): string | null {
+    return this.#overAs;
+  }
+
+  /** Goes on without the body: its outcome is ignored, and the engine calls it makes from now on throw. */
+  abandon(as: string, outcome: BodyOutcome): void {
+    this.#overAs ??= as;
+    this.stop?.(outcome);
+  }
+}
+
+const frames = new AsyncLocalStorage<Frame>();
+
+export const currentFrame = (): Frame | undefined => frames.getStore();
+
+/** Runs `fn` inside the frame. */
+export const inFrame = <A extends readonly unknown[], T>(frame: Frame, fn: (...args: A) => T, ...args: A): T =>
+  frames.run(frame, fn, ...args);
+
+/**
+ * The engine's chance to stop code that should not go on: code whose attempt was given up, and code that swallowed the
+ * error of an interruption. Hooks are free of it.
+ *
+ * @throws run_over, or what interrupted the run
+ */
+export function checkBoundary(frame: Frame): void {
+  for (let at: Frame | null = frame; at !== null && !at.isHook; at = at.run.caller) {
+    if (at.run.interruption !== null) throw at.run.interruption.error;
+    if (at.overAs !== null) throw new RunOverError({ run: at.run.record.kind.replace("-", " "), state: at.overAs });
+  }
+}
+
+/** Remembers the interruption on every run around this frame, up to a hook: hooks change nothing. */
+export function interruptAround(frame: Frame | null, interruption: Interruption): void {
+  for (let at = frame; at !== null && !at.isHook; at = at.run.caller) at.run.interruption ??= interruption;
+}

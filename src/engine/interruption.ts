@@ -1,0 +1,75 @@
+import { CrashedRun, TimeoutError } from "../states/run-errors.ts";
+import { errorClass } from "../base/errors.ts";
+
+const EXIT = Symbol.for("bellhop.SystemExit");
+
+/**
+ * Ends the run and every run around it as Crashed, innermost first, and runs their `onCrashed` hooks.
+ * Throw it where you would call `process.exit()`, which leaves no time for hooks.
+ */
+export class SystemExit extends Error {
+  /** Exit code that the thrower had in mind; kept for whoever catches it. */
+  readonly exitCode: number;
+
+  constructor(message = "", exitCode = 1) {
+    super(message);
+    this.name = "SystemExit";
+    this.exitCode = exitCode;
+    Object.defineProperty(this, EXIT, { value: true });
+  }
+}
+
+export const isSystemExit = (thrown: unknown): thrown is SystemExit => thrown instanceof Error && EXIT in thrown;
+
+/** The process was told to stop. */
+export class TerminationError extends errorClass("run_terminated") {}
+
+/** Code of a run that is over called a flow or task. */
+export class RunOverError extends errorClass("run_over") {}
+
+/** Something outside the body's control that ends the run as Crashed. */
+export interface Interruption {
+  /** What callers get thrown. */
+  readonly error: unknown;
+  /** Message of the Crashed state, after "Flow run" or "Task run". */
+  readonly message: string;
+}
+
+export const interruptedByExit = (exit: SystemExit): Interruption => ({
+  error: exit,
+  message: exit.message === "" ? "crashed with SystemExit" : `crashed with SystemExit: ${exit.message}`,
+});
+
+export const interruptedByAbort = (reason: unknown): Interruption => ({
+  error: reason,
+  message: "was cancelled by the runtime",
+});
+
+/** A run around it exceeded its time, so nothing waits for this one any more. */
+export const interruptedByTimeout = (error: TimeoutError): Interruption => ({
+  error,
+  message: "was cancelled by the runtime: the run around it timed out",
+});
+
+const SIGNAL_WORDS: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
+  SIGINT: "was interrupted",
+  SIGTERM: "was stopped by a termination request",
+  SIGHUP: "was stopped because its terminal closed",
+  SIGBREAK: "was interrupted",
+};
+
+export const interruptedBySignal = (signal: NodeJS.Signals): Interruption => ({
+  error: new TerminationError({ signal }),
+  message: `${SIGNAL_WORDS[signal] ?? "was stopped"} (${signal})`,
+});
+
+export const interruptedByUncaught = (error: unknown, text: string): Interruption => ({
+  error,
+  message: `crashed: uncaught ${text}`,
+});
+
+/** For the listener of the process's end, where no code can run any more. */
+export const interruptedByProcessExit = (code: number): Interruption => ({
+  error: new CrashedRun({ message: `The process exited with code ${code}.` }),
+  message: `crashed: the process exited with code ${code} before the run had ended`,
+});

@@ -1,0 +1,33 @@
+import type { JsonValue } from "../base/json.ts";
+
+/**
+ * What hangs on a state.
+ * - `none`: nothing; a result was never kept, or stayed in the process that made it.
+ * - `value`: a value in memory, also undefined and null, so that "returned nothing" and "nothing known" differ.
+ * - `thrown`: whatever user code threw, in memory.
+ * - `wire`: JSON as stored or received: result metadata, or data that another client put there.
+ */
+export type Attachment =
+  | { readonly kind: "none" }
+  | { readonly kind: "value"; readonly value: unknown }
+  | { readonly kind: "thrown"; readonly value: unknown }
+  | { readonly kind: "wire"; readonly json: JsonValue };
+
+export const NOTHING: Attachment = { kind: "none" };
+
+export const attachValue = (value: unknown): Attachment => ({ kind: "value", value });
+
+export const attachThrown = (value: unknown): Attachment => ({ kind: "thrown", value });
+
+/** Data off the wire: null and the marker of an unpersisted result mean that there is none. */
+export function attachWire(json: JsonValue): Attachment {
+  if (json === null) return NOTHING;
+  if (isObject(json) && json["type"] === "unpersisted") return NOTHING;
+  return { kind: "wire", json };
+}
+
+/** True for the description of a result that is stored elsewhere. Source: Prefect 3, ResultRecordMetadata. */
+export const isResultMetadata = (json: JsonValue): boolean => isObject(json) && typeof json["storage_key"] === "string";
+
+const isObject = (json: JsonValue): json is { readonly [key: string]: JsonValue } =>
+  typeof json === "object" && json !== null && !Array.isArray(json);

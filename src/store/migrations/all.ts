@@ -1,0 +1,5 @@
+import { FIRST_TABLES } from "./0001-first-tables.ts";
+import type { Migration } from "./migration.ts";
+
+/** In order of application. The last version is `SCHEMA_VERSION` in `../schema-version.ts`. */
+export const MIGRATIONS: readonly Migration[] = [FIRST_TABLES];

@@ -1,0 +1,64 @@
+import type { JsonObject } from "../../base/json.ts";
+import type { BlockDocumentRow, BlockReferenceRow, BlockSchemaRow, BlockTypeRow, KeyRow } from "../../block/block-store.ts";
+
+/** A row of `block_types`, under the port's names. */
+export type TypeRow = Omit<BlockTypeRow, "isProtected"> & { readonly isProtected: 0 | 1 };
+
+export interface SchemaRow {
+  readonly id: string;
+  readonly blockTypeId: string;
+  readonly checksum: string;
+  readonly version: string;
+  readonly capabilities: string;
+  readonly fields: string;
+}
+
+export interface DocumentRow {
+  readonly key: number;
+  readonly id: string;
+  readonly name: string;
+  readonly isAnonymous: 0 | 1;
+  readonly blockTypeId: string;
+  readonly blockTypeSlug: string;
+  readonly blockTypeName: string;
+  readonly blockSchemaId: string;
+  readonly data: string;
+  readonly revision: number;
+  readonly labels: string;
+  readonly createdMicros: number;
+  readonly updatedMicros: number;
+}
+
+export const toType = (row: TypeRow): BlockTypeRow => ({ ...row, isProtected: row.isProtected === 1 });
+
+export const toSchema = (row: SchemaRow): BlockSchemaRow => ({
+  ...row,
+  // Both were written by toJson() from values of these types.
+  capabilities: JSON.parse(row.capabilities) as string[],
+  fields: JSON.parse(row.fields) as JsonObject,
+});
+
+export function toDocument(row: DocumentRow, references: readonly BlockReferenceRow[]): BlockDocumentRow {
+  const { key: _key, ...rest } = row;
+  return {
+    ...rest,
+    isAnonymous: row.isAnonymous === 1,
+    // Written by toJson() from a value of this type.
+    labels: JSON.parse(row.labels) as Record<string, string>,
+    references: references.map((reference) => ({ ...reference })),
+  };
+}
+
+/** True when storing `next` over `stored` would change nothing but perhaps the id, which stays. */
+export function sameType(stored: BlockTypeRow, next: BlockTypeRow): boolean {
+  return (
+    stored.name === next.name &&
+    stored.description === next.description &&
+    stored.documentationUrl === next.documentationUrl &&
+    stored.logoUrl === next.logoUrl &&
+    stored.codeExample === next.codeExample &&
+    (stored.isProtected || !next.isProtected)
+  );
+}
+
+export const copyKey = (row: KeyRow): KeyRow => ({ kid: row.kid, state: row.state, source: row.source });

@@ -1,0 +1,94 @@
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { BellhopError, messageOf } from "../../base/errors.ts";
+import { SCHEMA_VERSION } from "../schema-version.ts";
+import { type Waiting, untilUnlocked } from "./busy.ts";
+import { Database, query } from "./database.ts";
+import { storeError } from "./sqlite-error.ts";
+
+/** "BELL": marks our files, so that another program's database is never migrated. */
+export const APPLICATION_ID = 0x42454c4c;
+
+/** The log is cut to this size after a large burst, bytes. */
+const KEEP_LOG_BYTES = 67_108_864;
+
+/**
+ * What a commit is worth.
+ * - `full`: the log is flushed to the disk with every commit. A commit that was acknowledged survives the death of the
+ *   process, of the machine, and the loss of power, as far as the disk itself keeps what it says it has flushed.
+ * - `normal`: the log is flushed at checkpoints only. Acknowledged commits survive the death of the process. When the
+ *   machine dies or loses power, the newest commits of up to some seconds may be gone; the database is whole, and no
+ *   commit is there without those before it.
+ */
+export type Durability = "full" | "normal";
+
+/** Locks nothing but the file's shared lock; reads the header page and the schema. */
+const READ_VERSION = query<[], { version: number; applicationId: number; tables: number }>(
+  `select user_version as version, application_id as applicationId, (select count(*) from sqlite_schema) as tables
+   from pragma_user_version, pragma_application_id`,
+);
+
+export function readVersion(db: Database): { version: number; applicationId: number; tables: number } {
+  return db.get(READ_VERSION) ?? { version: 0, applicationId: 0, tables: 0 };
+}
+
+const unavailable = (path: string, reason: string, cause?: unknown): BellhopError =>
+  new BellhopError("store_unavailable", { path, reason }, { cause });
+
+/** The folder private to the user when we make it, the file private always. Windows keeps its own access lists. */
+function prepareFile(path: string): void {
+  const existing = statSync(path, { throwIfNoEntry: false });
+  if (existing?.isDirectory() === true) throw unavailable(path, "it is a folder");
+  if (existing === undefined) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // SQLite gives the log and its index the permissions of this file.
+    closeSync(openSync(path, "a", 0o600));
+  } else if (process.platform !== "win32" && (existing.mode & 0o077) !== 0) chmodSync(path, 0o600);
+}
+
+function openFile(path: string, durability: Durability): Database {
+  try {
+    prepareFile(path);
+  } catch (error) {
+    // The folder cannot be made or written: EACCES, EROFS, ENOTDIR, ENOSPC, EPERM.
+    throw isNoSpace(error) ? new BellhopError("store_full", { path }, { cause: error }) : unavailableFile(path, error);
+  }
+  try {
+    const db = new Database(path);
+    db.exec(`pragma synchronous = ${durability}; pragma journal_size_limit = ${KEEP_LOG_BYTES}`);
+    return db;
+  } catch (error) {
+    throw storeError(error, path);
+  }
+}
+
+const isNoSpace = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOSPC";
+
+const unavailableFile = (path: string, error: unknown): BellhopError =>
+  BellhopError.is(error) ? error : unavailable(path, messageOf(error), error);
+
+/** @throws store_newer, store_unavailable */
+function checkOwner(db: Database): boolean {
+  const { version, applicationId, tables } = readVersion(db);
+  const isNew = version === 0 && applicationId === 0 && tables === 0;
+  if (!isNew && applicationId !== APPLICATION_ID) throw unavailable(db.path, "it is the database of another program");
+  if (version > SCHEMA_VERSION) throw new BellhopError("store_newer", { path: db.path, found: version, known: SCHEMA_VERSION });
+  return version === SCHEMA_VERSION;
+}
+
+/**
+ * Opens the writing connection and brings the schema up to date; loads the migrations only when one is missing.
+ *
+ * @throws store_unavailable, store_corrupt, store_full, store_newer, store_busy
+ */
+export async function connect(path: string, durability: Durability, waiting: Waiting): Promise<Database> {
+  const db = openFile(path, durability);
+  try {
+    const upToDate = await untilUnlocked(path, waiting, () => checkOwner(db));
+    if (!upToDate) await (await import("./migrate.ts")).migrate(db, waiting);
+    return db;
+  } catch (error) {
+    db.close();
+    throw storeError(error, path);
+  }
+}

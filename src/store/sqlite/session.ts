@@ -1,0 +1,47 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Random } from "../../base/random.ts";
+import { untilUnlocked } from "./busy.ts";
+import { CommitQueue, type Work } from "./commit-queue.ts";
+import { Database } from "./database.ts";
+
+/** What the ports are built from: one connection that writes in batches, one that reads what is committed. */
+export interface Session {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly queue: CommitQueue;
+  /** Reads what is committed, after everything that was written behind. @throws the store's codes */
+  read<T>(fn: Work<T>): Promise<T>;
+  /** As `read`, for tables nothing is written behind to; answers also while the store takes no writes. */
+  readCommitted<T>(fn: Work<T>): Promise<T>;
+  /** Closes the reading connection. */
+  closeReader(): void;
+}
+
+export function openSession(parts: { writer: Database; clock: Clock; random: Random; log: Logger }): Session {
+  const { writer, clock, random, log } = parts;
+  const queue = new CommitQueue({ db: writer, clock, random, log });
+  let reader: Database | undefined;
+
+  const readCommitted = <T>(fn: Work<T>): Promise<T> =>
+    untilUnlocked(writer.path, { clock, random }, () => {
+      // Opened at the first read; a process that only writes never pays for it.
+      reader ??= new Database(writer.path, { readOnly: true });
+      return fn(reader);
+    });
+
+  return {
+    clock,
+    log,
+    queue,
+    readCommitted,
+    read: async (fn) => {
+      if (queue.appended > 0) await queue.submit(() => undefined);
+      return readCommitted(fn);
+    },
+    closeReader: () => {
+      reader?.close();
+      reader = undefined;
+    },
+  };
+}

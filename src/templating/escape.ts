@@ -1,0 +1,92 @@
+import type { Dialect } from "./dialect.ts";
+
+/*
+ * One function per dialect. They are applied where a template prints a value, never to the template's own text, so that
+ * nothing in a value can open markup, address people or break out of a header or string.
+ */
+
+// oxlint-disable-next-line no-control-regex -- terminal colour codes in error texts
+const ANSI = /\u001B\[[0-?]*[ -/]*[@-~]/g;
+// oxlint-disable-next-line no-control-regex -- everything but line feed and tab
+const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
+// oxlint-disable-next-line no-control-regex -- quick test for the two above
+const HAS_CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/;
+const LINE_BREAKS = /[\n\t\u2028\u2029]+/g;
+/** Explicit direction controls: in a subject they would reorder the reader's view of what follows. */
+const BIDI = /[\u202A-\u202E\u2066-\u2069]/g;
+
+/** Text without control characters (line feed and tab stay), terminal colours and lone surrogates. */
+export function cleanText(text: string): string {
+  const whole = text.isWellFormed() ? text : text.toWellFormed();
+  if (!HAS_CONTROL.test(whole)) return whole;
+  return whole.replaceAll(ANSI, "").replaceAll("\r\n", "\n").replaceAll("\r", "\n").replaceAll(CONTROL, "");
+}
+
+/** One line: every line break becomes one space, so that a value can add no header. */
+export const escapeHeader = (text: string): string => cleanText(text).replaceAll(LINE_BREAKS, " ").replaceAll(BIDI, "").trim();
+
+const HTML: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#x27;",
+  "`": "&#x60;",
+  "=": "&#x3D;",
+};
+const HTML_SPECIAL = /[&<>"'`=]/g;
+
+/** The seven characters that Handlebars itself escapes; safe in text and in quoted attributes. */
+export const escapeHtml = (text: string): string => cleanText(text).replaceAll(HTML_SPECIAL, (c) => HTML[c] ?? c);
+
+const SLACK: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+const SLACK_SPECIAL = /[&<>]/g;
+
+/**
+ * The three characters that Slack decodes; mentions and links all begin with `<`. Star, underscore, tilde and backtick
+ * have no escape. Source: Slack docs, "Formatting text for app surfaces", escaping text.
+ */
+export const escapeSlack = (text: string): string => cleanText(text).replaceAll(SLACK_SPECIAL, (c) => SLACK[c] ?? c);
+
+const SLACK_ENTITY = /&(amp|lt|gt);/g;
+const SLACK_DECODED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">" };
+
+/** The reverse of {@link escapeSlack}, for places of Block Kit that take plain text. */
+export const decodeSlack = (text: string): string => text.replaceAll(SLACK_ENTITY, (all, name: string) => SLACK_DECODED[name] ?? all);
+
+const MARKDOWN_SPECIAL = /[\\`*_{}[\]()#+\-.!|<>~]/g;
+/** Names that chat servers with Markdown turn into a ping of everybody. */
+const GROUP_MENTION = /@(?=everyone|here|channel|all\b)/gi;
+
+export const escapeMarkdown = (text: string): string =>
+  cleanText(text).replaceAll(MARKDOWN_SPECIAL, "\\$&").replaceAll(GROUP_MENTION, "@\u200B");
+
+/** The inside of a JSON string, without the quotes. U+2028 and U+2029 too, for readers that take JSON for JavaScript. */
+export const escapeJson = (text: string): string =>
+  JSON.stringify(text.isWellFormed() ? text : text.toWellFormed())
+    .slice(1, -1)
+    .replaceAll("\u2028", "\\u2028")
+    .replaceAll("\u2029", "\\u2029");
+
+/** How each dialect prints a value. */
+export const ESCAPE: Readonly<Record<Dialect, (text: string) => string>> = {
+  text: cleanText,
+  header: escapeHeader,
+  html: escapeHtml,
+  markdown: escapeMarkdown,
+  "slack-mrkdwn": escapeSlack,
+  "slack-json": (text) => escapeJson(escapeSlack(text)),
+  json: (text) => escapeJson(cleanText(text)),
+};
+
+const SAFE_SCHEMES: ReadonlySet<string> = new Set(["http:", "https:", "mailto:"]);
+
+/** The address in a form that no dialect's link syntax can be left with; undefined unless http, https or mailto. */
+export function safeUrl(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (!SAFE_SCHEMES.has(url.protocol)) return undefined;
+  url.username = "";
+  url.password = "";
+  return url.href.replaceAll(/[|<>"'`\\^{}()\s]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+}

@@ -1,0 +1,79 @@
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { RunMessage } from "./context.ts";
+
+/** What one render may use up. */
+export const BUDGET = {
+  /** Output of one render, UTF-16 units. */
+  outputChars: 256 * 1_024,
+  operations: 50_000,
+  durationMs: 250,
+  /** Items that one `each` prints. */
+  items: 100,
+} as const;
+
+/** Text that blocks and partials may return in all; nested ones are counted again at each level. */
+const RETURNED_CHARS = BUDGET.outputChars * 8;
+
+const OPERATIONS_PER_CLOCK_CHECK = 1_000;
+
+export type MissingPolicy = "warn" | "mark" | "error";
+
+/** Stops a render; caught by the fallback chain and never seen by callers. */
+export class RenderFailure extends Error {
+  readonly code: "budget" | "missing" | "invalid" | "output";
+  constructor(code: RenderFailure["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface RenderScopeOptions {
+  readonly missing?: MissingPolicy | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+/** One render: its budget, its policy for missing paths, its warnings. Helpers find it in the template's data frame. */
+export class RenderScope {
+  readonly context: RunMessage;
+  readonly warnings = new Set<string>();
+  readonly #missing: MissingPolicy;
+  readonly #clock: Clock;
+  readonly #startedMs: number;
+  #operations = 0;
+  #returned = 0;
+
+  constructor(context: RunMessage, options: RenderScopeOptions = {}) {
+    this.context = context;
+    this.#missing = options.missing ?? "warn";
+    this.#clock = options.clock ?? systemClock;
+    this.#startedMs = this.#clock.monotonic();
+  }
+
+  /** Counts one operation. */
+  step(): void {
+    this.#operations += 1;
+    if (this.#operations % OPERATIONS_PER_CLOCK_CHECK !== 0) return;
+    if (this.#operations >= BUDGET.operations) throw new RenderFailure("budget", `more than ${BUDGET.operations} operations`);
+    if (this.#clock.monotonic() - this.#startedMs > BUDGET.durationMs) {
+      throw new RenderFailure("budget", `longer than ${BUDGET.durationMs} ms`);
+    }
+  }
+
+  /** Counts what a block or partial returned, so that nested loops over large content cannot grow without bound. */
+  returned(text: string): string {
+    this.#returned += text.length;
+    if (this.#returned > RETURNED_CHARS) throw new RenderFailure("budget", `more than ${BUDGET.outputChars} characters`);
+    return text;
+  }
+
+  warn(text: string): void {
+    this.warnings.add(text);
+  }
+
+  /** What a path that does not exist prints. */
+  miss(path: string): string {
+    if (this.#missing === "error") throw new RenderFailure("missing", `missing: ${path}`);
+    this.warnings.add(`missing: ${path}`);
+    return this.#missing === "mark" ? `[missing: ${path}]` : "";
+  }
+}

@@ -1,0 +1,43 @@
+/** Twenty planted secrets of all shapes. None of them may show anywhere but in the request it is meant for. */
+export const SECRETS = {
+  slackUrlPath: "T0CANARY01/B0CANARY02/xoxCanary03QmZkLw",
+  slackOtherPath: "T0CANARY11/B0CANARY12/yoyCanary13PlOkIj",
+  smtpPassword: 'p4ss "quoted" \\ back & canary-21',
+  smtpPasswordTwo: "päßwörd-кот-canary-22",
+  webhookToken: "tok+en/with=signs&canary-31",
+  webhookHeader: "Bearer canary-41-AbCdEf0123456789",
+  webhookNested: "canary-51 with spaces and % signs",
+  secretText: "canary-61-plain-text-secret",
+  secretMultiline: "-----BEGIN CANARY KEY-----\nline71two\n-----END CANARY KEY-----",
+  secretNumericText: "8100812345678990123",
+  jsonSecret: "canary-91-json-leaf",
+  jsonSecretTab: "canary-92\tjson\ttabs",
+  connection: "postgres://canary:canary-101-pw@db.internal:5432/prod",
+  apiKey: "sk_live_canary_111_ZmFrZUtleQ==",
+  emoji: "canary-121-🔑-secret",
+  html: "<canary-131 & 'quoted'>",
+  slashes: "canary/141/a/b?c=d#e",
+  long: `canary-151-${"x9".repeat(150)}`,
+  parameter: "canary-161-parameter-password",
+  parameterNested: "canary-171-nested-api-key",
+} as const;
+
+const json = (text: string): string => JSON.stringify(text).slice(1, -1);
+const asciiJson = (text: string): string =>
+  json(text).replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+/** The forms in which a secret may leak: plain, base64, base64url, URL-encoded, JSON-escaped. */
+export function formsOf(secret: string): readonly string[] {
+  const bytes = Buffer.from(secret, "utf8");
+  return [
+    ...new Set([
+      secret,
+      bytes.toString("base64"),
+      bytes.toString("base64url"),
+      encodeURIComponent(secret),
+      encodeURIComponent(secret).replaceAll("%20", "+"),
+      json(secret),
+      asciiJson(secret),
+    ]),
+  ];
+}
