@@ -18,6 +18,7 @@ export type { BlockTypes } from "./block/reference.ts";
 export type { NotifyMessage } from "./block/notify-message.ts";
 export type { Receipt } from "./block/receipt.ts";
 export { bytes, chars } from "./channel/channel.ts";
+export { escapeSlack, slackBlocks, slackText } from "./channel/slack-layout.ts";
 export type {
   BuildInput,
   ChannelDefinition,

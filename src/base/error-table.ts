@@ -9,6 +9,18 @@ export interface ErrorSpec {
   readonly hint: (details: never) => string;
 }
 
+interface TemplateProblems {
+  readonly problems: readonly {
+    readonly file: string;
+    readonly variant: string;
+    readonly line: number;
+    readonly column: number;
+    readonly code: string;
+    readonly message: string;
+    readonly suggestion?: string;
+  }[];
+}
+
 interface Ref {
   readonly ref: string;
 }
@@ -323,6 +335,18 @@ export const ERRORS = {
     message: (d: { signal: string }) => `The process was told to stop (${d.signal}).`,
     hint: () => "Find out who sent the signal; start the flow again.",
   },
+  hook_timeout: {
+    name: "HookTimeoutError",
+    status: 500,
+    message: (d: { seconds: number }) => `The hook did not end within ${d.seconds} second(s).`,
+    hint: () => "Raise hookTimeoutSeconds, or do less in the hook.",
+  },
+  transition_refused: {
+    name: "Abort",
+    status: 409,
+    message: (d: { reason: string }) => `The state was refused: ${d.reason}.`,
+    hint: () => "Somebody else moved the run; read its states before going on.",
+  },
   missing_context: {
     name: "MissingContextError",
     status: 500,
@@ -457,6 +481,27 @@ export const ERRORS = {
       `The delivery ${d.deliveryId} is ${d.from} and cannot become ${d.to}.`,
     hint: (d: { deliveryId: string; from: string; to: string }) =>
       `Something else ended it in the meantime; "bellhop delivery inspect ${d.deliveryId}" shows what.`,
+  },
+  // ---- templates ----------------------------------------------------------------------------------------------
+  template_not_found: {
+    name: "TemplateNotFoundError",
+    status: 404,
+    message: (d: { readonly name: string; readonly nearest: string | null }) => `No template is named "${d.name}".`,
+    hint: (d: { readonly name: string; readonly nearest: string | null }) =>
+      `${d.nearest === null ? "" : `Did you mean "${d.nearest}"? `}List the names with "bellhop template ls", or add templates/${d.name}/text.hbs.`,
+  },
+  template_invalid: {
+    name: "TemplateInvalidError",
+    status: 422,
+    message: (d: TemplateProblems) =>
+      `${d.problems.length === 1 ? "A template has a problem" : `Templates have ${d.problems.length} problems`}: ${d.problems
+        .slice(0, 3)
+        .map((p) => `${p.file}:${p.line}:${p.column} ${p.message}`)
+        .join("; ")}${d.problems.length > 3 ? "; …" : ""}`,
+    hint: (d: TemplateProblems) => {
+      const suggestion = d.problems.find((p) => p.suggestion !== undefined)?.suggestion;
+      return `${suggestion === undefined ? "" : `Did you mean ${suggestion}? `}Correct the file and look at it with "bellhop template preview". Until then the built-in text is used.`;
+    },
   },
 } as const satisfies Record<string, ErrorSpec>;
 

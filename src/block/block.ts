@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { JsonObject } from "../base/json.ts";
+import { currentBlockContext } from "./ambient.ts";
 import { type BlockClass, type BlockDefinition, type BlockSchema, construct } from "./block-class.ts";
 import { type BlockPromise, blockPromise, methodNames } from "./block-promise.ts";
 import { checkDefinition } from "./check-definition.ts";
@@ -11,7 +12,7 @@ import { assignFields, encodeLive, parseFields } from "./fields.ts";
 import { type DocumentRef, type LoadOptions, existsBlock, loadBlock, loadFromRef, loadOfClass } from "./load-block.ts";
 import { toMaskedJson } from "./masked-json.ts";
 import { type BlockRef, type BlockTypes, formatReference } from "./reference.ts";
-import { methodsOfReference, registerClass } from "./registry.ts";
+import { methodsOfReference } from "./registry.ts";
 import { registerType } from "./register-type.ts";
 import { type SaveOptions, saveBlock } from "./save-block.ts";
 import type { NotifyMessage } from "./notify-message.ts";
@@ -128,9 +129,10 @@ export class Block {
    * @returns The document id.
    * @throws block_already_exists, block_name_required, invalid_block_name, block_validation_failed
    */
-  save(nameOrOptions?: string | SaveOptions, options: SaveOptions = {}): Promise<string> {
+  async save(nameOrOptions?: string | SaveOptions, options: SaveOptions = {}): Promise<string> {
     const type = concrete(this.constructor);
-    return saveBlock(type, this, typeof nameOrOptions === "string" ? { ...options, name: nameOrOptions } : { ...options, ...nameOrOptions });
+    const given = typeof nameOrOptions === "string" ? { name: nameOrOptions } : nameOrOptions;
+    return saveBlock(await currentBlockContext(), type, this, { ...options, ...given });
   }
 
   /** The fields with every secret masked, and the type's slug. It cannot be read back. */
@@ -160,37 +162,38 @@ export class Block {
   static load(ref: string, options?: LoadOptions): BlockPromise<Block & Notifier>;
   static load(ref: string, options: LoadOptions = {}): BlockPromise<Block> {
     const type = concreteOrNone(this);
+    const loading = currentBlockContext().then((context) =>
+      type === undefined ? loadBlock(context, ref, options) : loadOfClass(context, type, ref, options),
+    );
     // Instances of every class in the registry are blocks; the registry sits below this file and cannot name the class.
-    if (type === undefined) return blockPromise(loadBlock(ref, options) as Promise<Block>, methodsOfReference(ref));
-    return blockPromise(loadOfClass(type, ref, options) as Promise<Block>, methodNames(type.prototype));
+    return blockPromise(loading as Promise<Block>, type === undefined ? methodsOfReference(ref) : methodNames(type.prototype));
   }
 
   /** Loads by document id, or by `{ block_document_id }` or `{ block_document_slug }`. @throws block_not_found */
   static async loadFromRef(ref: DocumentRef): Promise<Block & Notifier> {
     // As in load: what comes back is a block of the registered class.
-    return (await loadFromRef(concreteOrNone(this), ref)) as Block & Notifier;
+    return (await loadFromRef(await currentBlockContext(), concreteOrNone(this), ref)) as Block & Notifier;
   }
 
   /** Deletes by reference. @throws block_not_found, block_in_use */
-  static delete(ref: string, options: DeleteOptions = {}): Promise<void> {
-    return deleteBlock(fullReference(concreteOrNone(this), ref), options);
+  static async delete(ref: string, options: DeleteOptions = {}): Promise<void> {
+    await deleteBlock(await currentBlockContext(), fullReference(concreteOrNone(this), ref), options);
   }
 
-  static exists(ref: string): Promise<boolean> {
-    return existsBlock(fullReference(concreteOrNone(this), ref));
+  static async exists(ref: string): Promise<boolean> {
+    return existsBlock(await currentBlockContext(), fullReference(concreteOrNone(this), ref));
   }
 
   /** Summaries of saved documents, masked, sorted by type and name. One bad document does not fail the list. */
-  static list(options: ListOptions = {}): Promise<BlockSummary[]> {
+  static async list(options: ListOptions = {}): Promise<BlockSummary[]> {
     const type = concreteOrNone(this);
-    return listBlocks(type === undefined ? options : { ...options, type: type.definition.slug });
+    return listBlocks(await currentBlockContext(), type === undefined ? options : { ...options, type: type.definition.slug });
   }
 
   /** Makes the type known to this process and to the store. Calling it again changes nothing. */
   static async register(): Promise<void> {
     const type = concrete(this);
-    registerClass(type);
-    await registerType(type);
+    await registerType((await currentBlockContext()).store, type);
   }
 
   static extend(definition: Partial<Omit<BlockDefinition, "slug" | "schema">> & ExtendTo): unknown {

@@ -24,10 +24,7 @@ export function checkDefinition(definition: BlockDefinition): void {
     throw new InvalidBlockRegistrationError({ type: definition.slug, problem });
   };
   if (!isBlockName(definition.slug)) refuse("a slug is 1 to 255 lower-case letters, digits and dashes");
-  if (definition.name !== undefined) {
-    const problem = nameProblem(definition.name);
-    if (problem !== undefined) refuse(problem);
-  }
+  if (definition.name !== undefined) checkTypeName(definition.slug, definition.name);
   const names = Object.keys(definition.schema.shape);
   if (names.length > MAX_FIELDS) refuse(`it has more than ${MAX_FIELDS} fields`);
   for (const name of names) {
@@ -40,10 +37,13 @@ export function checkDefinition(definition: BlockDefinition): void {
   }
 }
 
-/** What is wrong with a type's display name, if anything. */
-function nameProblem(name: string): string | undefined {
-  if (/^(?:prefect|bellhop)/i.test(name)) return `names that begin with "Prefect" or "Bellhop" are reserved`;
-  return TYPE_NAME.test(name) ? undefined : "a name is 1 to 255 characters without / % & > < and control characters";
+/** Refuses a display name that people could not use or would take for one of ours. @throws invalid_block_registration */
+export function checkTypeName(slug: string, name: string): void {
+  if (/^(?:prefect|bellhop)/i.test(name)) {
+    throw new InvalidBlockRegistrationError({ type: slug, problem: `names that begin with "Prefect" or "Bellhop" are reserved` });
+  }
+  if (TYPE_NAME.test(name)) return;
+  throw new InvalidBlockRegistrationError({ type: slug, problem: "a name is 1 to 255 characters without / % & > < and control characters" });
 }
 
 function findOneWay(schema: z.core.$ZodType, path: string, seen: Set<z.core.$ZodType>): string | undefined {

@@ -51,6 +51,12 @@ export async function findClass(slug: string): Promise<BlockClass | undefined> {
   return type;
 }
 
+/** True for a class that comes with the package. */
+export async function isBuiltin(type: BlockClass): Promise<boolean> {
+  const builtin = Object.hasOwn(builtins, type.definition.slug) ? builtins[type.definition.slug] : undefined;
+  return builtin !== undefined && (await builtin.load()) === type;
+}
+
 /** @throws unknown_block_type */
 export async function requireClass(slug: string): Promise<BlockClass> {
   const type = await findClass(slug);

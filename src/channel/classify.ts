@@ -35,17 +35,14 @@ export function classifyStatus(response: ChannelResponse): Outcome {
   const known = BY_STATUS[status];
   if (known !== undefined) return { ...known, detail };
   if (status >= 500 && status < 600) return { kind: "retry", reason: "server", ambiguous: false, detail };
-  if (status >= 300 && status < 400) return { kind: "permanent", reason: "redirect", detail: `${detail} (redirects are not followed)` };
+  if (status >= 300 && status < 400) return { kind: "permanent", reason: "redirect", detail: `Redirects are not followed; ${detail}` };
   if (status >= 400 && status < 500) return { kind: "permanent", reason: "invalid-payload", detail };
   return { kind: "permanent", reason: "unexpected-response", detail };
 }
 
-/** Enough of an answer to see what the provider means; not enough to flood a record. */
-const EXCERPT_CHARS = 300;
-
-/** `HTTP 503: upstream down`. */
+/** `HTTP 503: upstream down`. Not cut here: secrets in it are masked first, and half a secret is not recognised. */
 export function answerDetail({ status, text }: ChannelResponse): string {
-  const excerpt = text.replaceAll(/\s+/g, " ").trim().slice(0, EXCERPT_CHARS);
+  const excerpt = text.trim();
   return excerpt === "" ? `HTTP ${status}` : `HTTP ${status}: ${excerpt}`;
 }
 

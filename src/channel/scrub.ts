@@ -21,7 +21,8 @@ export function scrubberFor(config: unknown, plan?: RequestPlan): Scrub {
   return (text) => redact(own.redact(text));
 }
 
-function secretsIn(value: unknown, depth = 0): string[] {
+/** Every text inside the secrets of a block, nested blocks included. */
+export function secretsIn(value: unknown, depth = 0): string[] {
   if (typeof value !== "object" || value === null || depth > MAX_DEPTH) return [];
   if (SecretValue.is(value)) return textsIn(revealDeep(value));
   return Object.values(value).flatMap((item) => secretsIn(item, depth + 1));
@@ -46,7 +47,7 @@ export function cleanOutcome(outcome: Outcome, makeScrub: () => Scrub): Outcome 
 /** One line without control characters. Cut after masking: a cut secret would no longer be recognised. */
 const toDetail = (text: string): string =>
   // oxlint-disable-next-line no-control-regex -- control characters are what must go
-  text.replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, " ").slice(0, DETAIL_CHARS).toWellFormed();
+  text.replaceAll(/[\s\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, " ").slice(0, DETAIL_CHARS).toWellFormed();
 
 /** The plan as it may be shown: addresses by host only, passwords and header credentials masked. */
 export function maskPlan(plan: RequestPlan, scrub: Scrub): RequestPlan {

@@ -35,6 +35,8 @@ export interface CommandContext {
   readonly prompts: Prompts;
   readonly clock: Clock;
   readonly env: NodeJS.ProcessEnv;
+  /** Path of the bin that was started; tells how the person can start it again. */
+  readonly program: string;
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   /** All of standard input as text, at most 4 MiB. @throws cli_usage when it is a terminal */

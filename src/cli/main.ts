@@ -21,6 +21,6 @@ if (tooOld) {
   if (words.length === 1 && (words[0] === "--version" || words[0] === "-v" || words[0] === "-V")) {
     import("../base/version.ts").then((version) => process.stdout.write(version.VERSION + "\n"));
   } else {
-    import("./process.ts").then((cli) => cli.runProcess(words));
+    import("./process.ts").then((cli) => cli.runProcess(words, process.env));
   }
 }

@@ -8,7 +8,7 @@ const SHOW_CURSOR = "\x1B[?25h";
  * Runs the command line of this process. The first SIGINT or SIGTERM asks the command to stop and close what it has
  * open; a second one ends the process at once.
  */
-export async function runProcess(words: readonly string[]): Promise<void> {
+export async function runProcess(words: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const abort = new AbortController();
   const onSignal = (name: "SIGINT" | "SIGTERM"): void => {
     const code = name === "SIGINT" ? EXIT.interrupted : EXIT.terminated;
@@ -23,7 +23,8 @@ export async function runProcess(words: readonly string[]): Promise<void> {
       stdin: process.stdin,
       stdout: process.stdout,
       stderr: process.stderr,
-      env: process.env,
+      env,
+      program: process.argv[1] ?? "bellhop",
       signal: abort.signal,
     });
     // An interrupted command may have left a request or a prompt behind; everything that must be closed is closed.

@@ -15,6 +15,8 @@ export interface CliIo {
   readonly stdout: Sink;
   readonly stderr: Sink & Writable;
   readonly env: NodeJS.ProcessEnv;
+  /** How the program was started: the path of its bin. */
+  readonly program: string;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
 }
@@ -64,6 +66,7 @@ async function runCommand({ spec, args, values }: ParsedRun, out: Output, io: Cl
     out,
     clock,
     env: io.env,
+    program: io.program,
     signal: io.signal,
     prompts: openPrompts(askable, { input: io.stdin, output: io.stderr, signal: io.signal }),
     readStdin: () => readAll(io.stdin),

@@ -1,5 +1,6 @@
 import { formatMicros, type Micros } from "../base/instant.ts";
 import type { JsonObject, JsonValue } from "../base/json.ts";
+import type { BlockSummary } from "../block/list-blocks.ts";
 import type { InboxMessage } from "../channel/inbox-store.ts";
 import type { Attempt, Delivery } from "../delivery/delivery.ts";
 import type { FlowRunRecord, RunFields, TaskRunRecord } from "../runs/flow-run.ts";
@@ -117,4 +118,19 @@ export const inboxMessageJson = (message: InboxMessage): JsonObject => ({
   title: message.title,
   body: message.body,
   received: fromMs(message.receivedAtMs),
+});
+
+export const blockJson = (block: BlockSummary): JsonObject => ({
+  id: block.id,
+  ref: block.ref,
+  block_type_slug: block.type,
+  block_type_name: block.typeName,
+  name: block.name,
+  is_anonymous: block.isAnonymous,
+  revision: block.revision,
+  status: block.status,
+  data: block.data,
+  labels: block.labels,
+  created: block.created,
+  updated: block.updated,
 });

@@ -18,6 +18,9 @@ const CLAIM = 64;
 /** Claim again when fewer than this wait, so that sending does not pause for the store. */
 const LOW_WATER = CLAIM / 2;
 
+/** Step of the back-off, 200 to 400 ms, after which a failed claim is made again. */
+const CLAIM_BACKOFF_STEP = 4;
+
 /** A block is loaded again after this, so that a changed one is soon used while a long backlog drains. */
 const REOPEN_MS = 1_000;
 
@@ -46,9 +49,13 @@ export class DestinationRun {
   #opened: { readonly destination: OpenDestination; readonly atMs: number } | undefined;
   #unsettled = 0;
   #claiming = false;
+  /** The last claim gave less than was asked for: more can only come by a wake, or from behind what is out. */
+  #short = false;
+  /** A claim gave nothing while nothing was out. */
   #drained = false;
-  #claimedAny = false;
+  /** The rate allows no more for now. */
   #limited = false;
+  #claimedAny = false;
   #stopped = false;
   #pausedUntilMs = 0;
   #change: PromiseWithResolvers<void> = Promise.withResolvers();
@@ -106,7 +113,11 @@ export class DestinationRun {
 
   #isOver(): boolean {
     if (this.#stopped || this.#isPaused()) return true;
-    return this.#drained && !this.#claiming && this.#unsettled === 0 && this.#lanes.waiting === 0;
+    return (this.#drained || this.#limited) && !this.#claiming && this.#isIdle();
+  }
+
+  #isIdle(): boolean {
+    return this.#unsettled === 0 && this.#lanes.waiting === 0;
   }
 
   #isPaused(): boolean {
@@ -131,28 +142,31 @@ export class DestinationRun {
   }
 
   #fill(): void {
-    if (this.#claiming || this.#lanes.waiting >= LOW_WATER) return;
-    if (this.#parts.takeWake()) this.#drained = false;
-    if (this.#drained) return;
+    if (this.#claiming || this.#limited || this.#lanes.waiting >= LOW_WATER) return;
+    if (this.#parts.takeWake()) this.#short = this.#drained = false;
+    // The store gives nothing of a subject that has a delivery out, so the last claim is made when nothing is.
+    if (this.#drained || (this.#short && !this.#isIdle())) return;
     this.#claiming = true;
     this.#track(this.#claim().finally(() => (this.#claiming = false)));
   }
 
   async #claim(): Promise<void> {
     const { clock, outbox, log, leaseId, wake, random } = this.#parts;
+    const wasIdle = this.#isIdle();
     try {
       if (this.#room() > 0) await this.#open();
       const limit = this.#room();
       if (limit === 0 || this.#stopped || this.#isPaused()) return;
       const nowMs = clock.now();
       const claimed = await outbox.claim({ destination: this.#destination, leaseId, nowMs, limit });
-      this.#drained = claimed.length === 0;
+      this.#short = claimed.length < limit;
+      this.#drained = wasIdle && claimed.length === 0;
       if (claimed.length > 0) this.#claimedAny = true;
       this.#accept(claimed, nowMs);
     } catch (error) {
       log.warn("deliveries could not be claimed", { destination: this.#destination, error: redact(messageOf(error)) });
-      this.#drained = true;
-      wake(clock.now() + storeBackoffMs(4, random));
+      this.#short = this.#drained = true;
+      wake(clock.now() + storeBackoffMs(CLAIM_BACKOFF_STEP, random));
     }
   }
 
@@ -172,7 +186,6 @@ export class DestinationRun {
     const free = Math.min(CLAIM, bucket.available(this.#parts.clock.monotonic())) - this.#lanes.waiting;
     if (free > 0) return free;
     this.#limited = true;
-    this.#drained = true;
     return 0;
   }
 
@@ -276,11 +289,7 @@ export class DestinationRun {
     const { outbox, clock, onSettled } = this.#parts;
     const to = delivery.attempts === 0 ? "suppressed" : "dead";
     const detail = "expired before it could be sent";
-    await this.#insist("an expired delivery could not be ended", async () => {
-      // Given back first: only queued deliveries can be ended without an attempt.
-      await outbox.release([delivery.id], clock.now());
-      await outbox.retire([delivery.id], to, "expired", detail);
-    });
+    await this.#insist("an expired delivery could not be ended", () => outbox.retire([delivery.id], to, "expired", detail));
     onSettled({ to, nextAttemptAtMs: clock.now(), reason: "expired", detail, providerId: null, uncertain: delivery.uncertain, pauseUntilMs: null });
   }
 

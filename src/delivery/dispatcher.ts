@@ -28,6 +28,12 @@ const GRACE_MS = 500;
 /** Longest pause between looks at destinations that another process works on. */
 const LONGEST_RESCAN_MS = 2_000;
 
+/** After a destination that the store named, it is asked what comes next there; this long at least between two questions. */
+const NEXT_RESCAN_MS = 100;
+
+/** Share of the time that such questions may take: one in this many milliseconds. */
+const RESCAN_SHARE = 20;
+
 export interface DispatcherParts extends StoreAccess {
   readonly deliver: Deliver;
   /** Lease of this process; claims are in its name. */
@@ -69,9 +75,12 @@ class InProcessDispatcher implements Dispatcher {
   /** Due, and waiting for a place. */
   readonly #queue = new Set<string>();
   readonly #buckets = new Map<string, TokenBucket>();
+  /** Woken because the store named them: it knows only when the first delivery of each is due. */
+  readonly #named = new Set<string>();
   readonly #totals = { delivered: 0, dead: 0, settled: 0 };
   #placeCheck: Disposable | undefined;
-  #rescanTimer: Disposable | undefined;
+  #rescanTimer: { readonly atMs: number; readonly handle: Disposable } | undefined;
+  #rescanCostMs = 0;
   #fruitless = 0;
   #closed = false;
 
@@ -90,13 +99,19 @@ class InProcessDispatcher implements Dispatcher {
   }
 
   async rescan(): Promise<void> {
-    const { outbox, log } = this.#parts;
+    const { outbox, log, clock } = this.#parts;
     if (this.#closed) return;
+    const startedAtMs = clock.monotonic();
     try {
-      for (const { destination, dueAtMs } of await outbox.due()) this.wake(destination, dueAtMs);
+      const due = await outbox.due();
+      this.#rescanCostMs = clock.monotonic() - startedAtMs;
+      for (const { destination, dueAtMs } of due) {
+        this.#named.add(destination);
+        this.wake(destination, dueAtMs);
+      }
     } catch (error) {
       log.warn("due deliveries could not be read", { error: redact(messageOf(error)) });
-      this.#rescanLater();
+      this.#rescanAfterNothing();
     }
   }
 
@@ -116,7 +131,7 @@ class InProcessDispatcher implements Dispatcher {
     this.#subscription[Symbol.dispose]();
     this.#heap[Symbol.dispose]();
     this.#placeCheck?.[Symbol.dispose]();
-    this.#rescanTimer?.[Symbol.dispose]();
+    this.#rescanTimer?.handle[Symbol.dispose]();
     this.#queue.clear();
     for (const run of this.#runs.values()) run.stop();
     using _grace = this.#parts.clock.timer(GRACE_MS, () => {
@@ -203,21 +218,29 @@ class InProcessDispatcher implements Dispatcher {
     this.#runs.delete(destination);
     this.#ended.delete(destination);
     if (this.#closed) return;
+    const wasNamed = this.#named.delete(destination);
+    if (!worked) this.#rescanAfterNothing();
+    else if (wasNamed) this.#rescanWithin(Math.max(NEXT_RESCAN_MS, this.#rescanCostMs * RESCAN_SHARE));
     if (worked) this.#fruitless = 0;
-    else this.#rescanLater();
     if (this.#woken.delete(destination)) this.#onDue(destination);
     this.#startQueued();
   }
 
   /** A destination was due and gave nothing: another process works on it. Looks again, more and more rarely. */
-  #rescanLater(): void {
-    if (this.#rescanTimer !== undefined) return;
+  #rescanAfterNothing(): void {
     this.#fruitless += 1;
-    const waitMs = Math.min(LONGEST_RESCAN_MS, storeBackoffMs(this.#fruitless, this.#parts.random));
-    const again = () => {
+    this.#rescanWithin(Math.min(LONGEST_RESCAN_MS, storeBackoffMs(this.#fruitless, this.#parts.random)));
+  }
+
+  #rescanWithin(ms: number): void {
+    const { clock } = this.#parts;
+    const atMs = clock.monotonic() + ms;
+    if (this.#rescanTimer !== undefined && this.#rescanTimer.atMs <= atMs) return;
+    this.#rescanTimer?.handle[Symbol.dispose]();
+    const onTime = () => {
       this.#rescanTimer = undefined;
       void this.rescan();
     };
-    this.#rescanTimer = this.#parts.clock.timer(waitMs, again, { keepAlive: false });
+    this.#rescanTimer = { atMs, handle: clock.timer(ms, onTime, { keepAlive: false }) };
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { errorCode, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
 import { redact } from "../base/redactor.ts";
@@ -24,7 +24,7 @@ interface Entry {
  * here and is tried again, so that a busy store delays a delivery and never repeats it.
  */
 export interface SettleQueue extends AsyncDisposable {
-  /** Resolves with true when the result is durable, with false when the queue was closed before it could be. */
+  /** Resolves with true when the result is durable; with false when the store refused it, or the queue was closed first. */
   push(settlement: Settlement): Promise<boolean>;
 }
 
@@ -43,12 +43,22 @@ export function openSettleQueue({ outbox, clock, random, log }: StoreAccess): Se
   let writing: Promise<void> | undefined;
 
   const onFailure = (error: unknown): void => {
-    failures += 1;
-    log.warn("results of deliveries could not be written", { count: waiting.length, tries: failures, error: redact(messageOf(error)) });
-    // One by one from now on, and the one that failed last: a single bad result must not hold up the others.
     const [first, ...others] = waiting;
-    if (batchSize === 1 && first !== undefined) waiting = [...others, first];
+    if (batchSize === 1 && first !== undefined) {
+      if (errorCode(error) === "delivery_move_refused") {
+        // This process was taken for dead and the delivery was queued again: the result comes too late.
+        log.warn("the result of an attempt was refused", { deliveryId: first.settlement.attempt.deliveryId, error: messageOf(error) });
+        waiting = others;
+        failures = 0;
+        first.done(false);
+        return;
+      }
+      // Last from now on: a single bad result must not hold up the others.
+      waiting = [...others, first];
+    }
+    failures += 1;
     batchSize = 1;
+    log.warn("results of deliveries could not be written", { count: waiting.length, tries: failures, error: redact(messageOf(error)) });
   };
 
   const writeBatch = async (): Promise<void> => {

@@ -2,9 +2,10 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { DeclaredHook } from "../runs/declared-hook.ts";
 import type { FlowRunRecord, RunRecord, TaskRunRecord } from "../runs/flow-run.ts";
 import { FlowRun, TaskRun } from "../runs/run-view.ts";
-import type { BodyOutcome } from "./body.ts";
+import type { BodyOutcome } from "./body-outcome.ts";
 import type { AnyFlow, AnyTask, Participants } from "./definition.ts";
 import type { EngineContext } from "./engine-context.ts";
+import { namedParameters } from "./run-name.ts";
 import { type Interruption, RunOverError } from "./interruption.ts";
 import type { TransitionListener } from "./transition.ts";
 
@@ -27,14 +28,14 @@ export class ActiveRun {
   readonly depth: number;
   /** In the parent flow run, the task run that stands for this flow run. */
   readonly tracking: TaskRunRecord | null;
-  /** Arguments by name, as the body gets them. */
-  parameters: Readonly<Record<string, unknown>>;
+  /** As the body gets them. */
+  readonly args: readonly unknown[];
   /** Set once something ends the run from outside; stays, so that code that swallows the error cannot go on. */
   interruption: Interruption | null = null;
   /** The attempt under way. */
   frame: Frame | null = null;
   /** Task runs started so far, by task key. Only a flow run counts. */
-  readonly dynamicKeys = new Map<string, number>();
+  readonly #startedByKey = new Map<string, number>();
   #view: FlowRun | TaskRun | undefined;
   #controller: AbortController | undefined;
   #hookFrame: Frame | undefined;
@@ -47,7 +48,7 @@ export class ActiveRun {
     readonly participants: Participants;
     readonly caller: Frame | null;
     readonly tracking: TaskRunRecord | null;
-    readonly parameters: Readonly<Record<string, unknown>>;
+    readonly args: readonly unknown[];
   }) {
     this.engine = init.engine;
     this.subject = init.subject;
@@ -56,7 +57,7 @@ export class ActiveRun {
     this.declared = init.participants.declared;
     this.caller = init.caller;
     this.tracking = init.tracking;
-    this.parameters = init.parameters;
+    this.args = init.args;
     this.depth = init.caller === null ? 0 : init.caller.run.depth + 1;
     this.flow = init.subject.kind === "flow" ? this : (init.caller?.run.flow ?? null);
   }
@@ -66,6 +67,18 @@ export class ActiveRun {
     const { subject } = this;
     this.#view ??= subject.kind === "flow" ? new FlowRun(subject.record) : new TaskRun(subject.record);
     return this.#view;
+  }
+
+  /** Arguments by name, live: nothing is masked or copied. */
+  get parameters(): Readonly<Record<string, unknown>> {
+    return namedParameters(this.args);
+  }
+
+  /** Numbers the runs of one task in this flow run. */
+  nextKey(taskKey: string): number {
+    const started = this.#startedByKey.get(taskKey) ?? 0;
+    this.#startedByKey.set(taskKey, started + 1);
+    return started;
   }
 
   /** Aborted when the attempt times out or the run is interrupted. */
@@ -92,6 +105,15 @@ export class ActiveRun {
     this.interruption ??= interruption;
     this.frame?.abandon("Crashed", { kind: "interrupted" });
     this.abort(this.interruption.error);
+  }
+
+  /** Waits; ends early, without a word, when the run is interrupted. */
+  async sleep(ms: number): Promise<void> {
+    try {
+      await this.engine.clock.sleep(ms, this.signal);
+    } catch (error) {
+      if (this.interruption === null) throw error;
+    }
   }
 
   /** Where hooks run: inside the run, and free to call flows and tasks however the run ended. */

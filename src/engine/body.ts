@@ -1,12 +1,6 @@
 import { types } from "node:util";
 import { type ActiveRun, type Frame, inFrame } from "./active-run.ts";
-
-/** How one attempt ended. */
-export type BodyOutcome =
-  | { readonly kind: "returned"; readonly value: unknown }
-  | { readonly kind: "threw"; readonly error: unknown }
-  | { readonly kind: "timed-out" }
-  | { readonly kind: "interrupted" };
+import type { BodyOutcome } from "./body-outcome.ts";
 
 const MS_PER_SECOND = 1_000;
 
@@ -14,7 +8,7 @@ const MS_PER_SECOND = 1_000;
  * Runs the body once. Settles when the body does, when its time is up, or when the run is interrupted, whichever is
  * first. A body that settles after its time, because it blocked the process, has timed out as well.
  */
-export function callBody(run: ActiveRun, frame: Frame, args: readonly unknown[]): BodyOutcome | Promise<BodyOutcome> {
+export function callBody(run: ActiveRun, frame: Frame): BodyOutcome | Promise<BodyOutcome> {
   const { clock } = run.engine;
   const { fn, timeoutSeconds } = run.subject.object;
   const limitMs = timeoutSeconds * MS_PER_SECOND;
@@ -23,7 +17,7 @@ export function callBody(run: ActiveRun, frame: Frame, args: readonly unknown[])
   let result: unknown;
   try {
     // The caller's types guarantee that the arguments fit the function; here both are erased.
-    result = inFrame(frame, fn as (...args: readonly unknown[]) => unknown, ...args);
+    result = inFrame(frame, fn as (...args: readonly unknown[]) => unknown, ...run.args);
     if (isGenerator(result)) result = inFrame(frame, drain, result);
   } catch (error) {
     return isLate() ? giveUp(frame) : { kind: "threw", error };
@@ -75,8 +69,7 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
 
 type AnyGenerator = Iterable<unknown> | AsyncIterable<unknown>;
 
-const isGenerator = (value: unknown): value is AnyGenerator =>
-  types.isGeneratorObject(value);
+const isGenerator = (value: unknown): value is AnyGenerator => types.isGeneratorObject(value);
 
 /** Everything a generator yields, in order. */
 async function drain(generator: AnyGenerator): Promise<unknown[]> {

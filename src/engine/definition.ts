@@ -27,19 +27,21 @@ export interface RunnableInfo {
   toString(): string;
 }
 
-/** A flow, whatever it takes and returns. */
-export interface AnyFlow extends RunnableInfo {
-  (...args: never[]): Promise<unknown>;
+export interface FlowInfo extends RunnableInfo {
   readonly parameters: z.ZodType | null;
   readonly flowRunName: string | (() => string | PromiseLike<string>) | null;
 }
 
-/** A task, whatever it takes and returns. */
-export interface AnyTask extends RunnableInfo {
-  (...args: never[]): Promise<unknown>;
+export interface TaskInfo extends RunnableInfo {
   readonly taskRunName: string | ((info: RunNameInfo) => string | PromiseLike<string>) | null;
   readonly retryConditionFn: RetryConditionFn | null;
 }
+
+/** A flow, whatever it takes and returns. */
+export type AnyFlow = FlowInfo & ((...args: never[]) => Promise<unknown>);
+
+/** A task, whatever it takes and returns. */
+export type AnyTask = TaskInfo & ((...args: never[]) => Promise<unknown>);
 
 export interface RunNameInfo {
   readonly parameters: Readonly<Record<string, unknown>>;
@@ -54,11 +56,19 @@ export interface Participants {
   readonly declared: readonly DeclaredHook[];
 }
 
+/** A promise is awaited, a generator drained to a list. */
+export type BodyValue<R> = Awaited<R> extends Generator<infer T> | AsyncGenerator<infer T> ? T[] : Awaited<R>;
+
 /** How one call differs from the next. */
 export interface CallOptions {
   /** Aborting it crashes the run; the caller gets the signal's reason. */
   readonly signal?: AbortSignal;
   readonly tags?: readonly string[];
+}
+
+export interface RunOptions extends CallOptions {
+  /** True: resolves with the final state instead of the value, and a failure does not throw. Default false. */
+  readonly returnState?: boolean;
 }
 
 /** How a run ended. */

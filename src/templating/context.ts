@@ -13,6 +13,9 @@ const Instant = z.string();
 /** A map with free keys. Paths below it are not checked. */
 const openMap = () => z.record(z.string(), z.json());
 
+/** An open map whose keys may contain dots: `{{flow.labels.a.b}}` finds the key `a.b`. */
+const labelMap = () => openMap().meta({ isLabels: true });
+
 /** The state that caused the message, not the state the run has by the time it is sent. */
 export const StateContext = z.strictObject({
   id: z.string(),
@@ -29,7 +32,7 @@ export const FlowContext = z.strictObject({
   name: z.string(),
   version: z.string().nullable(),
   tags: z.array(z.string()),
-  labels: openMap(),
+  labels: labelMap(),
   url: z.string().nullable(),
 });
 
@@ -37,7 +40,7 @@ export const FlowRunContext = z.strictObject({
   id: z.string(),
   name: z.string(),
   tags: z.array(z.string()),
-  labels: openMap(),
+  labels: labelMap(),
   /** Values under keys that look like secrets read `********`. */
   parameters: openMap(),
   state_name: z.string(),

@@ -21,9 +21,19 @@ export const sweep: CommandSpec = {
     const deadlineMs = waitOf(context);
     const hub = await context.hub();
     const swept = await hub.sweep();
-    const drained = await withProgress(out, clock, "sending what is due", () => hub.drain(deadlineMs === undefined ? {} : { deadlineMs }));
-    out.value({ ...snakeCase(swept), ...snakeCase(drained) });
-    facts(out, Object.entries({ ...swept, ...drained }).map(([name, count]) => [wordsOf(name), String(count)]));
+    const drained = await withProgress(out, clock, "sending what is due", () =>
+      hub.drain(deadlineMs === undefined ? {} : { deadlineMs }),
+    );
+    const counts = { recovered: swept.recovered, delivered: drained.delivered, queued: drained.queued, dead: drained.dead, in_flight: drained.inFlight };
+    out.value({ leases: swept.leases, crashed: swept.crashed, ...counts });
+    facts(out, [
+      ["dead processes", String(swept.leases)],
+      ["runs crashed", swept.crashed.length === 0 ? "0" : `${swept.crashed.length}: ${swept.crashed.join(", ")}`],
+      ["recovered", String(swept.recovered)],
+      ["delivered", String(drained.delivered)],
+      ["still waiting", String(drained.queued + drained.inFlight)],
+      ["given up", String(drained.dead)],
+    ]);
   },
 };
 
@@ -36,7 +46,3 @@ function waitOf({ options }: CommandContext): number | undefined {
   }
   return ms;
 }
-
-const wordsOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-const snakeCase = (report: object): Record<string, number> =>
-  Object.fromEntries(Object.entries(report).map(([name, count]) => [wordsOf(name).replaceAll(" ", "_"), Number(count)]));

@@ -33,6 +33,10 @@ interface Unit {
   readonly committed?: (value: unknown) => void;
 }
 
+/** The value a unit's own work returned comes back to its own callback; the queue between them does not look at it. */
+const told = <T>(committed: ((value: T) => void) | undefined): Pick<Unit, "committed"> =>
+  committed === undefined ? {} : { committed: (value) => committed(value as T) };
+
 type Result = { readonly value: unknown } | { readonly refused: BellhopError };
 
 interface QueueParts {
@@ -88,17 +92,16 @@ export class CommitQueue {
   submit<T>(work: Work<T>, committed?: (value: T) => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#refuseWhenClosed();
-      // The unit's own value comes back to its own callbacks; the queue between them does not look at it.
-      const told = committed === undefined ? {} : { committed: (value: unknown) => committed(value as T) };
-      this.#units.push({ work, waiter: { resolve: (value) => resolve(value as T), reject }, ...told });
+      // As in told().
+      this.#units.push({ work, waiter: { resolve: (value) => resolve(value as T), reject }, ...told(committed) });
       this.#wake();
     });
   }
 
   /** Stores a unit behind the caller: with the next commit, and after 50 ms at the latest. */
-  append(work: Work<void>): void {
+  append<T>(work: Work<T>, committed?: (value: T) => void): void {
     this.#refuseWhenClosed();
-    this.#units.push({ work });
+    this.#units.push({ work, ...told(committed) });
     this.#appended += 1;
     if (this.#units.length % INLINE_EVERY === 0) this.#drainNow();
     else this.#writeWithin(WRITE_BEHIND_MS);

@@ -43,7 +43,15 @@ function prepareFile(path: string): void {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     // SQLite gives the log and its index the permissions of this file.
     closeSync(openSync(path, "a", 0o600));
-  } else if (process.platform !== "win32" && (existing.mode & 0o077) !== 0) chmodSync(path, 0o600);
+  } else if (process.platform !== "win32" && (existing.mode & 0o077) !== 0) tighten(path);
+}
+
+function tighten(path: string): void {
+  try {
+    chmodSync(path, 0o600);
+  } catch {
+    // EPERM, ENOTSUP: file systems without permissions (FAT, network shares) show every file as open to all.
+  }
 }
 
 function openFile(path: string, durability: Durability): Database {

@@ -1,0 +1,114 @@
+import type { Output } from "../output.ts";
+import { deliverySymbol, paintDelivery, paintState, stateSymbol } from "../state-look.ts";
+import { fitColumns, padColumns, safeLine, safeText, wrapColumns } from "../terminal-text.ts";
+import { durationText } from "../time-text.ts";
+import type { Received } from "../../inbox/received.ts";
+import type { DemoEvent, RecordedDelivery } from "./demo-event.ts";
+import { mailCard } from "./mail-card.ts";
+import { slackCard } from "./slack-card.ts";
+
+export interface Screen {
+  /** Shows what just happened. */
+  show(event: DemoEvent): void;
+  /** Starts a numbered part. */
+  part(title: string): void;
+}
+
+/** The demo as a person watches it, in 80 columns. */
+export function openScreen(out: Output, options: { readonly raw: boolean }): Screen {
+  let part = 0;
+  let startMs: number | undefined;
+  return {
+    part: (title) => {
+      part += 1;
+      out.line();
+      out.line(`${out.paint.accent(String(part))}  ${out.paint.bold(title)}`);
+    },
+    show: (event) => {
+      switch (event.event) {
+        case "inbox":
+          out.line(`   Slack  ${event.slack}   ${out.paint.dim("takes Slack's webhook format")}`);
+          out.line(`   mail   ${event.smtp}          ${out.paint.dim("an SMTP server")}`);
+          break;
+        case "block":
+          out.line(`   ${out.paint.good("✓")} ${padColumns(event.ref, 32)}${out.paint.dim(event.description)}`);
+          break;
+        case "state":
+          startMs ??= event.atMs;
+          out.line(stateLine(out, event, startMs));
+          break;
+        case "message":
+          showMessage(out, event.message, options.raw);
+          break;
+        case "delivery":
+          out.line(deliveryLine(out, event.recorded));
+          break;
+        case "result":
+          showResult(out, event);
+      }
+    },
+  };
+}
+
+type StateEvent = Extract<DemoEvent, { event: "state" }>;
+
+function stateLine(out: Output, { atMs, object, name, state }: StateEvent, startMs: number): string {
+  const seconds = `${((atMs - startMs) / 1_000).toFixed(3)} s`;
+  const who = object === "flow" ? `flow ${name}` : `  task ${name}`;
+  const look = paintState(out.paint, state.type, padColumns(`${stateSymbol(state.type)} ${state.name}`, 15));
+  const head = `   ${out.paint.dim(seconds)}  ${padColumns(who, 21)} ${look} `;
+  const said = state.type === "FAILED" ? safeLine(state.message ?? "") : "";
+  return `${head}${out.paint.dim(fitColumns(said, out.columns - 51))}`.trimEnd();
+}
+
+function showMessage(out: Output, message: Received, raw: boolean): void {
+  const columns = out.columns - 3;
+  const card = message.channel === "mail" ? mailCard(out.paint, columns, message) : slackCard(out.paint, columns, message.json ?? null);
+  out.line();
+  for (const line of card) out.line(`   ${line}`);
+  if (!raw) return;
+  out.line();
+  out.line(`   ${out.paint.dim("The bytes as they came in:")}`);
+  const request = message.channel === "mail" ? [] : [`${message.method} ${message.path}`, ...Object.entries(message.headers).map(([name, value]) => `${name}: ${value}`), ""];
+  for (const line of [...request, ...message.raw.split("\n")]) out.line(`   ${out.paint.dim(safeText(line.trimEnd()))}`.trimEnd());
+}
+
+function deliveryLine(out: Output, { delivery, attempts }: RecordedDelivery): string {
+  const { status } = delivery;
+  const look = paintDelivery(out.paint, status, padColumns(`${deliverySymbol(status)} ${status}`, 12));
+  const tries = `${attempts.length} attempt${attempts.length === 1 ? "" : "s"}`;
+  const last = attempts.at(-1);
+  const took = last === undefined ? "" : `, took ${durationText(last.durationMs)}, answer ${last.status ?? "-"}`;
+  return `   ${look} ${padColumns(delivery.destination, 20)} ${out.paint.dim(`${delivery.id.slice(0, 13)}… ${tries}${took}`)}`;
+}
+
+function showResult(out: Output, { ok, slack, mail, afterFailureMs }: Extract<DemoEvent, { event: "result" }>): void {
+  out.line();
+  if (!ok) {
+    out.line(out.paint.bad(`✗ Not everything arrived: Slack got ${slack} of 2 messages, the mail server ${mail} of 1.`));
+    return;
+  }
+  const soon = afterFailureMs === null ? "" : ` The last was there ${durationText(afterFailureMs)} after the flow had failed.`;
+  out.line(wrapColumns(`${out.paint.good("✓ All three messages arrived.")}${soon}`, out.columns).join("\n"));
+}
+
+/** The three commands that do the same with the person's own Slack. */
+export function showNextSteps(out: Output, bellhop: string): void {
+  out.line();
+  out.line(out.paint.bold("Now with your own Slack"));
+  out.line();
+  const steps: readonly (readonly [string, string])[] = [
+    [`${bellhop} block save slack-webhook/ops`, "asks for the webhook URL, without echo"],
+    [`${bellhop} block test slack-webhook/ops`, "sends a test message"],
+    [`${bellhop} notify slack-webhook/ops "Hello"`, "or in code, on any flow:"],
+  ];
+  const width = Math.max(...steps.map(([line]) => line.length));
+  for (const [line, text] of steps) {
+    const oneLine = width + text.length + 7 <= out.columns;
+    if (!oneLine) out.line(`   ${out.paint.dim(`# ${text}`)}`);
+    out.line(oneLine ? `   ${out.paint.accent(line.padEnd(width))}  ${out.paint.dim(`# ${text}`)}` : `   ${out.paint.accent(line)}`);
+  }
+  out.line();
+  out.line(`   onFailure: [notify("slack-webhook/ops")]`);
+}
+

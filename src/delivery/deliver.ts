@@ -1,0 +1,145 @@
+import type { Clock } from "../base/clock.ts";
+import { BellhopError, errorCode, messageOf } from "../base/errors.ts";
+import { formatMicros } from "../base/instant.ts";
+import { redact } from "../base/redactor.ts";
+import { type BlockContext, withBlockContext } from "../block/ambient.ts";
+import { Block } from "../block/block.ts";
+import { directMessage } from "../block/direct-message.ts";
+import { channelOf, sendThrough } from "../block/send.ts";
+import type { RetryProfileName } from "../channel/channel.ts";
+import type { Message } from "../channel/message.ts";
+import type { Outcome, Reason } from "../channel/outcome.ts";
+import type { SendResult, Transport } from "../channel/transport.ts";
+import type { TemplateCatalog } from "../templating/catalog.ts";
+import { plainMessage } from "../templating/plain-message.ts";
+import { renderMessage } from "../templating/render.ts";
+import type { RenderedMessage } from "../templating/rendered.ts";
+import type { Deliver, OpenDestination } from "./attempt.ts";
+import type { Delivery } from "./delivery.ts";
+import { type Payload, readPayload } from "./payload.ts";
+
+export interface DeliverParts {
+  readonly catalog: TemplateCatalog;
+  readonly transport: Transport;
+  /** Store and keys that blocks are loaded with. */
+  readonly context: BlockContext;
+  readonly clock: Clock;
+}
+
+type Channel = ReturnType<typeof channelOf>;
+type RunPayload = Extract<Payload, { kind: "run" }>;
+
+const DETAIL_CHARS = 500;
+
+/** Loads blocks, renders templates and sends: what the dispatcher does with a delivery. */
+export function openDeliver(parts: DeliverParts): Deliver {
+  return {
+    async open(destination) {
+      try {
+        const block = await withBlockContext(parts.context, () => Block.load(destination));
+        const channel = channelOf(block);
+        const attempt: OpenDestination["attempt"] = (delivery, signal) => attemptOnce({ ...parts, block, channel, delivery, signal });
+        return { profile: channel.profile, rate: channel.rate ?? null, attempt };
+      } catch (error) {
+        return unusable(error);
+      }
+    },
+  };
+}
+
+/** What cannot be loaded is not lost: each of its deliveries gets an attempt on the record that says why. */
+const LOAD_FAILURES: Readonly<Partial<Record<string, { readonly kind: "permanent" | "retry"; readonly reason: Reason }>>> = {
+  block_not_found: { kind: "permanent", reason: "not-found" },
+  invalid_block_reference: { kind: "permanent", reason: "not-found" },
+  // Another process on the store may have the class.
+  unknown_block_type: { kind: "retry", reason: "not-found" },
+  encryption_key_unavailable: { kind: "retry", reason: "key-unavailable" },
+  encryption_key_mismatch: { kind: "retry", reason: "key-unavailable" },
+  encryption_key_invalid: { kind: "retry", reason: "key-unavailable" },
+  keychain_unavailable: { kind: "retry", reason: "key-unavailable" },
+  block_tampered: { kind: "permanent", reason: "invalid-config" },
+  block_validation_failed: { kind: "permanent", reason: "invalid-config" },
+  block_reference_missing: { kind: "permanent", reason: "invalid-config" },
+  block_reference_cycle: { kind: "permanent", reason: "invalid-config" },
+  block_reference_depth: { kind: "permanent", reason: "invalid-config" },
+  invalid_block_registration: { kind: "permanent", reason: "invalid-config" },
+};
+
+/** The longest profile: what stands in the way here is put right by a person. */
+const UNUSABLE_PROFILE: RetryProfileName = "webhook";
+
+function unusable(error: unknown): OpenDestination {
+  const code = errorCode(error);
+  // The store itself fails: nothing is claimed then, so that no attempt is spent.
+  if (code?.startsWith("store_") === true) throw error;
+  const { kind, reason } = LOAD_FAILURES[code ?? ""] ?? { kind: "retry", reason: "invalid-config" };
+  const text = BellhopError.is(error) ? `${error.message} ${error.hint}` : messageOf(error);
+  const detail = redact(text).slice(0, DETAIL_CHARS);
+  const outcome: Outcome = kind === "permanent" ? { kind, reason, detail } : { kind, reason, detail, ambiguous: false };
+  return { profile: UNUSABLE_PROFILE, rate: null, attempt: () => Promise.resolve({ outcome, durationMs: 0, status: null }) };
+}
+
+interface Job extends DeliverParts {
+  readonly block: Block;
+  readonly channel: Channel;
+  readonly delivery: Delivery;
+  readonly signal: AbortSignal;
+}
+
+async function attemptOnce(job: Job): Promise<SendResult> {
+  const { delivery, context, transport, block, signal } = job;
+  if (signal.aborted) return unsent({ kind: "retry", reason: "cancelled", detail: "the process is ending", ambiguous: false });
+  const payload = readPayload(delivery.payload);
+  if (payload === null) return unsent({ kind: "permanent", reason: "invalid-payload", detail: "the stored message cannot be read" });
+  const { message, remarks } = payload.kind === "run" ? await runMessage(payload, job) : { message: textMessage(payload, job), remarks: [] };
+  const result = await withBlockContext(context, () => sendThrough(block, message, { transport, signal }));
+  if (result.outcome.kind !== "delivered" || remarks.length === 0) return result;
+  return { ...result, outcome: { ...result.outcome, warnings: [...remarks, ...(result.outcome.warnings ?? [])] } };
+}
+
+const unsent = (outcome: Outcome): SendResult => ({ outcome, durationMs: 0, status: null });
+
+/** A direct send that is replayed: the text as it was. */
+function textMessage({ title, body }: Extract<Payload, { kind: "text" }>, { delivery, channel, clock }: Job): Message {
+  const given = { title, body, severity: delivery.severity };
+  const message = directMessage({ given, channel, ref: delivery.destination, nowMs: clock.now() });
+  return { ...message, deliveryId: delivery.id };
+}
+
+async function runMessage(payload: RunPayload, job: Job): Promise<{ message: Message; remarks: readonly string[] }> {
+  const { delivery } = job;
+  const rendered = await render(payload, job);
+  const { context } = payload;
+  const message: Message = {
+    deliveryId: delivery.id,
+    // Messages about a flow run and about its tasks belong together.
+    conversationKey: delivery.flowRunId === null ? delivery.subject : `flow-run/${delivery.flowRunId}`,
+    severity: delivery.severity,
+    title: rendered.title,
+    body: rendered.body,
+    ...(rendered.html === undefined ? {} : { html: rendered.html }),
+    ...(rendered.native === undefined ? {} : { native: rendered.native }),
+    fields: [],
+    links: context.links.run === null ? [] : [{ label: "Open the run", url: context.links.run, primary: true }],
+    tags: [...(context.task_run?.tags ?? context.flow_run?.tags ?? [])],
+    occurredAt: context.state.timestamp,
+    truncated: rendered.truncated,
+  };
+  const problem = rendered.templateError === null ? [] : [`template: ${rendered.templateError} (used ${rendered.template})`];
+  return { message, remarks: [...problem, ...rendered.warnings] };
+}
+
+async function render(payload: RunPayload, { catalog, channel, clock }: Job): Promise<RenderedMessage> {
+  const { dialect, limits, variants } = channel;
+  // The state is as it was; only the time is now, so that a late message can say so.
+  const context = { ...payload.context, now: formatMicros(clock.nowMicros()) };
+  try {
+    return await renderMessage({ catalog, name: payload.template, variants, dialect, limits, context });
+  } catch (error) {
+    // Rendering falls back by itself; this is for a bug in it, or a context stored by another version.
+    const { title, summary } = payload.context;
+    const text = typeof title === "string" ? title : "A run changed its state";
+    const plain = plainMessage({ title: text, body: typeof summary === "string" && summary !== "" ? summary : text, dialect, limits });
+    return { ...plain, template: "emergency", templateError: redact(messageOf(error)) };
+  }
+}

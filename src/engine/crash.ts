@@ -1,0 +1,97 @@
+import { messageOf } from "../base/errors.ts";
+import { redact } from "../base/redactor.ts";
+import { describe } from "../orchestration/final-state.ts";
+import { Crashed } from "../states/constructors.ts";
+import { keepThrown, type State } from "../states/state.ts";
+import type { RunChange } from "../runs/run-store.ts";
+import type { ActiveRun } from "./active-run.ts";
+import { activeEngines, type ActivityWatcher, interruptAll, openRuns } from "./active-runs.ts";
+import { mirror, prepare } from "./enter.ts";
+import { type Interruption, interruptedByProcessExit, interruptedBySignal, interruptedByUncaught } from "./interruption.ts";
+
+/** Requests to stop. SIGBREAK is Windows' Ctrl+Break; SIGHUP is what a closed terminal sends, on Windows as well. */
+const STOP_SIGNALS: readonly NodeJS.Signals[] =
+  process.platform === "win32" ? ["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"] : ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** The Crashed state of a run that was ended from outside. */
+export function crashedState(run: ActiveRun, { error, message }: Interruption): State {
+  const state = Crashed({ message: `${run.subject.kind === "flow" ? "Flow run" : "Task run"} ${message}` });
+  keepThrown(state, error);
+  return state;
+}
+
+/**
+ * The process ends now and nothing can wait any more: writes Crashed for every run under way, with the deliveries that
+ * those states owe, and whatever the store still holds back. Functions cannot run; `throw new SystemExit()` is the way
+ * to stop that runs `onCrashed`.
+ */
+function onExit(code: number): void {
+  const interruption = interruptedByProcessExit(code);
+  const runs = openRuns();
+  for (const engine of activeEngines()) {
+    const changes = runs.filter((run) => run.engine === engine).flatMap((run) => crashChanges(run, interruption));
+    try {
+      engine.runs.commitSync(changes);
+    } catch (error) {
+      engine.log.error("runs could not be stored at exit", { runs: changes.length, error: redact(messageOf(error)) });
+    }
+  }
+}
+
+function crashChanges(run: ActiveRun, interruption: Interruption): RunChange[] {
+  run.interruption ??= interruption;
+  const state = crashedState(run, run.interruption);
+  const { change } = prepare(run, state, run.interruption.error);
+  return run.tracking === null ? [change] : [mirror(run, run.tracking, state), change];
+}
+
+async function endAllRuns(interruption: Interruption): Promise<void> {
+  const engines = activeEngines();
+  await interruptAll(interruption);
+  for (const engine of engines) {
+    try {
+      await engine.runs.flush();
+    } catch (error) {
+      engine.log.error("runs could not be stored", { error: redact(messageOf(error)) });
+    }
+  }
+}
+
+function onSignal(signal: NodeJS.Signals): void {
+  // Off at once, so that a second signal ends the process without waiting for anybody's hooks.
+  stopListening();
+  void endAllRuns(interruptedBySignal(signal)).then(() => {
+    // Whoever listens as well has taken over what the signal does.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  });
+}
+
+function onUncaught(error: unknown): void {
+  // Another listener means that the program goes on, and so do its runs.
+  if (process.listenerCount("uncaughtException") > 1) return;
+  stopListening();
+  void endAllRuns(interruptedByUncaught(error, describe(error))).then(() => {
+    // Without a listener Node prints it and exits, as it would have done.
+    process.nextTick(() => {
+      throw error;
+    });
+  });
+}
+
+function stopListening(): void {
+  process.off("uncaughtException", onUncaught);
+  for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
+}
+
+/** Listens to the end of the process, but only while runs are active. */
+export const watcher: ActivityWatcher = {
+  begin: () => {
+    process.on("exit", onExit);
+    process.on("uncaughtException", onUncaught);
+    for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+  },
+  end: () => {
+    process.off("exit", onExit);
+    stopListening();
+  },
+};

@@ -1,0 +1,124 @@
+import { messageOf } from "../base/errors.ts";
+import { redact } from "../base/redactor.ts";
+import { advance, type Bookkeeping } from "../orchestration/bookkeeping.ts";
+import type { DeliveryRequest } from "../runs/delivery-request.ts";
+import type { TaskRunRecord } from "../runs/flow-run.ts";
+import type { RunChange } from "../runs/run-store.ts";
+import { acceptState, type State } from "../states/state.ts";
+import { type ActiveRun, inFrame } from "./active-run.ts";
+import type { Transition, TransitionListener } from "./transition.ts";
+
+const NO_REQUESTS: readonly DeliveryRequest[] = [];
+
+/**
+ * Makes `to` the state of the run: keeps the books, stores it together with the deliveries it owes, then tells the
+ * listeners. Waits for the store where it must; returns undefined when there was nothing to wait for.
+ *
+ * @param error What was thrown, when an error led to the state.
+ */
+export function enter(run: ActiveRun, to: State, error?: unknown): Promise<void> | undefined {
+  const before = booksOf(run);
+  const { change, move } = prepare(run, to, error);
+  const written = store(run, change);
+  if (written === undefined) return notify(run, move);
+  return written.then(
+    () => notify(run, move),
+    (failure: unknown) => {
+      // Not stored, so not true: the run is where it was.
+      Object.assign(run.record, before);
+      throw failure;
+    },
+  );
+}
+
+/** Applies the state to the run and collects what has to be stored. */
+export function prepare(run: ActiveRun, to: State, error: unknown): { readonly change: RunChange; readonly move: Transition } {
+  const { record } = run;
+  // A run is made with its first state, which nothing comes before.
+  const from = record.state === to ? null : record.state;
+  accept(run, to, from);
+  Object.assign(record, advance(record, from, to));
+  record.state = to;
+  const move: Transition = { object: run.subject.object, run: record, from, to, declared: run.declared, error };
+  const requests = collectRequests(run, move);
+  const isFirst = from === null && run.declared.length > 0;
+  const change = { run: record, state: to, follows: from?.id ?? null, requests, ...(isFirst ? { hooks: run.declared } : {}) };
+  return { change, move };
+}
+
+function accept(run: ActiveRun, to: State, from: State | null): void {
+  const { record, tracking, engine } = run;
+  const now = engine.clock.nowMicros();
+  // Later than the state before it, also when the wall clock was set back.
+  const timestampMicros = from === null ? now : Math.max(now, from.timestampMicros + 1);
+  if (record.kind === "flow-run") acceptState(to, { timestampMicros, flowRunId: record.id, taskRunId: tracking?.id ?? null });
+  else acceptState(to, { timestampMicros, flowRunId: record.flowRunId, taskRunId: record.id });
+}
+
+function booksOf({ record }: ActiveRun): Bookkeeping & { readonly state: State } {
+  const { state, runCount, expectedStartMicros, nextScheduledStartMicros, startMicros, endMicros, totalRunTimeMicros } = record;
+  return { state, runCount, expectedStartMicros, nextScheduledStartMicros, startMicros, endMicros, totalRunTimeMicros };
+}
+
+function collectRequests(run: ActiveRun, move: Transition): readonly DeliveryRequest[] {
+  let all = NO_REQUESTS;
+  for (const listeners of [run.listeners, run.engine.listeners]) {
+    for (const listener of listeners) {
+      const requests = listener.requests === undefined ? NO_REQUESTS : requestsOf(run, listener, move);
+      if (requests.length > 0) all = [...all, ...requests];
+    }
+  }
+  return all;
+}
+
+function requestsOf(run: ActiveRun, listener: TransitionListener, move: Transition): readonly DeliveryRequest[] {
+  try {
+    return listener.requests?.(move) ?? NO_REQUESTS;
+  } catch (error) {
+    run.engine.log.error("a listener could not say what a state owes", { state: move.to.name, error: redact(messageOf(error)) });
+    return NO_REQUESTS;
+  }
+}
+
+/**
+ * Flow runs are durable before the engine goes on. Task runs are written behind it, unless something hangs on the
+ * state: deliveries it owes, or hooks that must outlive this process.
+ */
+function store(run: ActiveRun, change: RunChange): Promise<void> | undefined {
+  const { runs } = run.engine;
+  if (run.tracking !== null && change.follows !== null) runs.record(mirror(run, run.tracking, change.state));
+  if (run.record.kind === "flow-run" || change.requests.length > 0 || change.hooks !== undefined) return runs.commit(change);
+  runs.record(change);
+  return undefined;
+}
+
+/** The same change on the task run that stands for a nested flow run in its parent. */
+export function mirror(run: ActiveRun, tracking: TaskRunRecord, of: State): RunChange {
+  const from = tracking.state;
+  const state = of.freshCopy({ stateDetails: { ...of.stateDetails, childFlowRunId: run.record.id } });
+  acceptState(state, { timestampMicros: of.timestampMicros, flowRunId: tracking.flowRunId, taskRunId: tracking.id });
+  Object.assign(tracking, advance(tracking, from, state));
+  tracking.state = state;
+  return { run: tracking, state, follows: from.id, requests: NO_REQUESTS };
+}
+
+function notify(run: ActiveRun, move: Transition): Promise<void> | undefined {
+  if (!run.listeners.some(hears) && !run.engine.listeners.some(hears)) return undefined;
+  return inFrame(run.hookFrame, tellAll, run, move);
+}
+
+const hears = (listener: TransitionListener): boolean => listener.committed !== undefined;
+
+async function tellAll(run: ActiveRun, move: Transition): Promise<void> {
+  for (const listeners of [run.listeners, run.engine.listeners]) {
+    for (const listener of listeners) {
+      if (listener.committed === undefined) continue;
+      try {
+        const told = listener.committed(move);
+        if (told !== undefined) await told;
+      } catch (error) {
+        run.engine.log.error("a listener failed", { state: move.to.name, error: redact(messageOf(error)) });
+      }
+    }
+  }
+}

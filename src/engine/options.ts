@@ -1,0 +1,107 @@
+import { MAX_RETRY_DELAYS } from "../orchestration/retry.ts";
+import { CodedTypeError } from "../states/coded-type-error.ts";
+import { typeName } from "../states/state-error.ts";
+import type { RunnableInfo } from "./definition.ts";
+
+/** Seconds before each retry: one number, a list whose last entry repeats, or a function from the number of retries. */
+export type RetryDelay = number | readonly number[] | ((retries: number) => number | readonly number[]);
+
+/** Options that flows and tasks have in common. Durations are seconds. */
+export interface RunnableOptions {
+  /** Default: the function's name. */
+  readonly name?: string;
+  readonly description?: string | null;
+  readonly version?: string | null;
+  /** Attempts after the first. Default 0. */
+  readonly retries?: number;
+  /** Default 0. At most 50 entries. */
+  readonly retryDelaySeconds?: RetryDelay;
+  /** Spreads delays at random, up to this part above each; default: none. At least 0. */
+  readonly retryJitterFactor?: number | null;
+  /** Per attempt; default 0, which means none. */
+  readonly timeoutSeconds?: number | null;
+  readonly tags?: Iterable<string>;
+  /** Per call of a hook; default: none. */
+  readonly hookTimeoutSeconds?: number | null;
+}
+
+const invalid = (option: string, problem: string): never => {
+  throw new CodedTypeError("invalid_definition", { option, problem });
+};
+
+type Checked = Omit<RunnableInfo, "fn">;
+
+/**
+ * The common options with their defaults filled in.
+ *
+ * @throws invalid_definition
+ */
+export function checkRunnable(options: RunnableOptions, fnName: string): Checked {
+  const retries = count("retries", options.retries ?? 0);
+  return {
+    name: checkName(options.name ?? fnName),
+    description: text("description", options.description),
+    version: text("version", options.version),
+    retries,
+    retryDelaySeconds: delays(options.retryDelaySeconds ?? 0, retries),
+    retryJitterFactor: options.retryJitterFactor == null ? null : seconds("retryJitterFactor", options.retryJitterFactor),
+    timeoutSeconds: seconds("timeoutSeconds", options.timeoutSeconds ?? 0),
+    tags: tagList(options.tags),
+    hookTimeoutSeconds: options.hookTimeoutSeconds == null ? null : seconds("hookTimeoutSeconds", options.hookTimeoutSeconds),
+  };
+}
+
+/** @throws invalid_definition for an option that the object does not have */
+export function checkKeys(options: unknown, known: readonly string[], kind: string): void {
+  if (typeof options !== "object" || options === null) invalid("options", `an object is needed, got ${typeName(options)}`);
+  for (const key of Object.keys(Object(options))) {
+    if (known.includes(key)) continue;
+    const hooks = known.filter((name) => name.startsWith("on"));
+    const listed = key.startsWith("on") ? `hooks are ${hooks.join(", ")}` : `options are ${known.join(", ")}`;
+    invalid(key, `a ${kind} has no such option; its ${listed}`);
+  }
+}
+
+/** A template or a function that makes a run's name. @throws invalid_definition */
+export function checkNameMaker<T>(option: string, given: T): T | null {
+  if (given === undefined || given === null) return null;
+  if (typeof given === "string" || typeof given === "function") return given;
+  return invalid(option, `it must be a string or a function, got ${typeName(given)}`);
+}
+
+/** @throws invalid_definition */
+export function checkFn<T>(option: string, given: T): T {
+  return typeof given === "function" ? given : invalid(option, `it must be a function, got ${typeName(given)}`);
+}
+
+function checkName(name: unknown): string {
+  if (typeof name !== "string") return invalid("name", `it must be a string, got ${typeName(name)}`);
+  return name === "" ? invalid("name", "an anonymous function needs one") : name;
+}
+
+function text(option: string, given: unknown): string | null {
+  if (given === undefined || given === null) return null;
+  return typeof given === "string" ? given : invalid(option, `it must be a string, got ${typeName(given)}`);
+}
+
+const count = (option: string, given: unknown): number =>
+  typeof given === "number" && Number.isSafeInteger(given) && given >= 0 ? given : invalid(option, "it must be a whole number, 0 or more");
+
+const seconds = (option: string, given: unknown): number =>
+  typeof given === "number" && Number.isFinite(given) && given >= 0 ? given : invalid(option, "it must be a number, 0 or more");
+
+function delays(given: RetryDelay, retries: number): readonly number[] {
+  const option = "retryDelaySeconds";
+  const value: unknown = typeof given === "function" ? given(retries) : given;
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  if (list.length > MAX_RETRY_DELAYS) return invalid(option, `at most ${MAX_RETRY_DELAYS} entries are allowed, got ${list.length}`);
+  return Object.freeze(list.map((delay) => seconds(option, delay)));
+}
+
+function tagList(given: unknown): readonly string[] {
+  if (given === undefined || given === null) return [];
+  if (typeof given !== "object" || !(Symbol.iterator in given)) return invalid("tags", `a list of strings is needed, got ${typeName(given)}`);
+  // An object with an iterator is iterable as far as can be told before it is used.
+  const list = [...(given as Iterable<unknown>)];
+  return Object.freeze([...new Set(list.map((tag) => (typeof tag === "string" ? tag : invalid("tags", `a tag is a string, got ${typeName(tag)}`))))]);
+}

@@ -1,0 +1,131 @@
+import type { z } from "zod";
+import { currentFrame } from "./engine/active-run.ts";
+import { callable, merged } from "./engine/callable.ts";
+import type { AnyFn, BodyValue, CallOptions, Ended, FlowInfo, RunOptions } from "./engine/definition.ts";
+import { checkFn, checkKeys, checkNameMaker, checkRunnable, type RunnableOptions } from "./engine/options.ts";
+import { runFlow } from "./engine/run-flow.ts";
+import { FLOW_EVENTS, HookLists } from "./hooks/attach.ts";
+import type { FlowHook } from "./hooks/hook.ts";
+import { currentHub } from "./hub.ts";
+import { CodedTypeError } from "./states/coded-type-error.ts";
+import type { State } from "./states/state.ts";
+
+export interface FlowHooks {
+  /** Before the body of every attempt. */
+  readonly onRunning?: Iterable<FlowHook>;
+  /** When a retry was decided. */
+  readonly onRetry?: Iterable<FlowHook>;
+  readonly onCompletion?: Iterable<FlowHook>;
+  /** Once, after the last attempt. */
+  readonly onFailure?: Iterable<FlowHook>;
+  /** When somebody asked for the run to be cancelled and it is being cleaned up. */
+  readonly onCancellation?: Iterable<FlowHook>;
+  /** When the process or its surroundings ended the run. */
+  readonly onCrashed?: Iterable<FlowHook>;
+}
+
+export interface FlowOptions<S extends z.ZodType | undefined = z.ZodType | undefined> extends RunnableOptions, FlowHooks {
+  /** The one object that the body takes; arguments are checked, and defaults filled in, before it runs. */
+  readonly parameters?: S;
+  /** `"hi-{foo}"` over the parameters, or a function that may read `runtime.flowRun`. Default: two words. */
+  readonly flowRunName?: string | (() => string | PromiseLike<string>) | null;
+}
+
+/** What a call of the flow gives: of a state that the body made itself, the data in it. */
+export type FlowValue<R> = BodyValue<R> extends infer V ? (V extends State<infer T> ? T | State<T> : V) : never;
+
+/** A flow: call it, or `run` it with options. */
+export interface Flow<A extends readonly unknown[] = never[], R = unknown> extends FlowInfo {
+  /** @throws what the body threw; run_timeout, invalid_parameters, failed_run; what interrupted the run */
+  (...args: A): Promise<R>;
+  /** @throws what interrupted the run, also with `returnState` */
+  run(args: A, options: RunOptions & { readonly returnState: true }): Promise<State<R>>;
+  run(args: A, options?: RunOptions & { readonly returnState?: false }): Promise<R>;
+  run(args: A, options?: RunOptions): Promise<R | State<R>>;
+  /** A copy with other options; undefined keeps, anything else replaces. Hook lists are replaced as a whole. */
+  withOptions(updates: FlowOptions): Flow<A, R>;
+  onRunning<H extends FlowHook>(hook: H): H;
+  onRetry<H extends FlowHook>(hook: H): H;
+  onCompletion<H extends FlowHook>(hook: H): H;
+  onFailure<H extends FlowHook>(hook: H): H;
+  onCancellation<H extends FlowHook>(hook: H): H;
+  onCrashed<H extends FlowHook>(hook: H): H;
+}
+
+const OPTIONS: readonly string[] = [
+  "name",
+  "description",
+  "version",
+  "retries",
+  "retryDelaySeconds",
+  "retryJitterFactor",
+  "timeoutSeconds",
+  "tags",
+  "parameters",
+  "flowRunName",
+  "hookTimeoutSeconds",
+  ...FLOW_EVENTS,
+];
+
+/**
+ * Makes a flow from a function.
+ *
+ * @example
+ * const nightly = flow({ retries: 1, onFailure: [notify("slack-webhook/ops")] }, async function nightly() { … });
+ * await nightly();
+ *
+ * @throws invalid_definition, invalid_hook
+ */
+export function flow<A extends readonly unknown[], R>(fn: (...args: A) => R): Flow<A, FlowValue<R>>;
+export function flow<S extends z.ZodType, R>(
+  options: FlowOptions<S> & { readonly parameters: S },
+  fn: (parameters: z.output<S>) => R,
+): Flow<[parameters: z.input<S>], FlowValue<R>>;
+export function flow<A extends readonly unknown[], R>(options: FlowOptions<undefined>, fn: (...args: A) => R): Flow<A, FlowValue<R>>;
+export function flow(first: unknown, second?: unknown): unknown {
+  // The overloads allow these two shapes; what a caller without types gives is refused by the checks.
+  if (second === undefined && typeof first === "function") return makeFlow({}, first as AnyFn);
+  return makeFlow(first as FlowOptions, checkFn("fn", second) as AnyFn);
+}
+
+function makeFlow(given: FlowOptions, fn: AnyFn): Flow {
+  checkKeys(given, OPTIONS, "flow");
+  const options = { ...given };
+  const info = checkRunnable(options, fn.name);
+  const hooks = new HookLists(FLOW_EVENTS, options, info.hookTimeoutSeconds);
+  const start = async (args: readonly unknown[], call: CallOptions): Promise<Ended> => {
+    // A call inside a run belongs to the hub of that run.
+    const engine = currentFrame()?.run.engine ?? (await currentHub()).engine;
+    return runFlow({ engine, flow: self, participants: hooks.participants, args, options: call });
+  };
+  const properties = {
+    ...info,
+    fn,
+    parameters: checkSchema(options.parameters),
+    flowRunName: checkNameMaker("flowRunName", options.flowRunName),
+    run: async (args: readonly unknown[], { returnState = false, ...call }: RunOptions = {}) => {
+      const ended = await start(args, call);
+      return returnState ? ended.state : valueOf(ended);
+    },
+    withOptions: (updates: FlowOptions) => makeFlow(merged({ ...options, tags: info.tags, ...hooks.asOptions() }, updates), fn),
+    ...hooks.registrars(),
+  };
+  const call = async (...args: readonly unknown[]): Promise<unknown> => valueOf(await start(args, NO_OPTIONS));
+  // What the call takes and gives is what `fn` does; the overloads of `flow` say so, the code need not know.
+  const self = callable(call, properties, `<Flow: name=${info.name}>`) as unknown as Flow;
+  return self;
+}
+
+const NO_OPTIONS: CallOptions = {};
+
+/** What was thrown is thrown again; otherwise the final state decides, also when the body returned it. */
+function valueOf({ thrown, state }: Ended): Promise<unknown> {
+  if (thrown !== null) throw thrown.error;
+  return state.result();
+}
+
+function checkSchema(schema: z.ZodType | undefined): z.ZodType | null {
+  if (schema == null) return null;
+  if (typeof schema === "object" && "safeParseAsync" in schema) return schema;
+  throw new CodedTypeError("invalid_definition", { option: "parameters", problem: "it must be a zod schema" });
+}

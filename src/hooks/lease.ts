@@ -1,0 +1,91 @@
+import type { Clock } from "../base/clock.ts";
+import { errorCode, messageOf } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
+import type { Logger } from "../base/logger.ts";
+import { redact } from "../base/redactor.ts";
+import type { Lease, LeaseStore } from "../runs/lease-store.ts";
+import type { RunStore } from "../runs/run-store.ts";
+import { bootId, hostName } from "./process-identity.ts";
+
+/** Sign of life. Six of them are missed before another machine takes the process for dead. */
+export const HEARTBEAT_MS = 5_000;
+
+export interface LeaseParts {
+  readonly leases: LeaseStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where to see, at the end, whether runs are still open; default: it is not looked at. */
+  readonly runs?: Pick<RunStore, "listOpenRuns">;
+}
+
+/** This process's place among the living. Disposing gives it back. */
+export interface HeldLease extends AsyncDisposable {
+  readonly id: string;
+  /** Another process took this one for dead and ended its runs; what it starts from now on counts again. */
+  readonly wasLost: boolean;
+  /** For the listener of the process's end. Only if no run is open: otherwise the next process must find the lease. */
+  removeSync(): void;
+}
+
+/** Announces this process to the others on the store, and goes on doing so while it lives. */
+export async function holdLease({ leases, clock, log, runs }: LeaseParts): Promise<HeldLease> {
+  const nowMs = clock.now();
+  const lease: Lease = { id: newId(), pid: process.pid, host: hostName(), bootId: bootId(clock), startedAtMs: nowMs, heartbeatAtMs: nowMs };
+  await leases.acquire(lease);
+  let wasLost = false;
+  let isClosed = false;
+  let timer: Disposable;
+  let beating: Promise<void> = Promise.resolve();
+
+  const beat = async (): Promise<void> => {
+    try {
+      await leases.beat(lease.id, clock.now());
+    } catch (error) {
+      if (errorCode(error) === "lease_lost" && !isClosed) {
+        wasLost = true;
+        log.error("this process was taken for dead; its runs were ended as Crashed", { leaseId: lease.id });
+        await leases.acquire({ ...lease, heartbeatAtMs: clock.now() });
+      } else log.warn("heartbeat could not be stored", { leaseId: lease.id, error: redact(messageOf(error)) });
+    }
+  };
+
+  const arm = (): void => {
+    timer = clock.timer(
+      HEARTBEAT_MS,
+      () => {
+        beating = beat()
+          // The next heartbeat tries again.
+          .catch((error: unknown) => log.warn("lease could not be renewed", { leaseId: lease.id, error: redact(messageOf(error)) }))
+          .finally(() => {
+            if (!isClosed) arm();
+          });
+      },
+      { keepAlive: false },
+    );
+  };
+  arm();
+
+  const stop = (): void => {
+    isClosed = true;
+    timer[Symbol.dispose]();
+  };
+
+  return {
+    id: lease.id,
+    get wasLost() {
+      return wasLost;
+    },
+    removeSync() {
+      stop();
+      leases.removeSync(lease.id);
+    },
+    async [Symbol.asyncDispose]() {
+      if (isClosed) return;
+      stop();
+      await beating;
+      // Runs that were left open are found by their lease: without it nobody would ever end them.
+      if (runs !== undefined && (await runs.listOpenRuns(lease.id)).length > 0) return;
+      await leases.remove(lease.id);
+    },
+  };
+}

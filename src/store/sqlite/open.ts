@@ -1,0 +1,95 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/logger.ts";
+import type { Random } from "../../base/random.ts";
+import type { BlockStore } from "../../block/block-store.ts";
+import type { InboxStore } from "../../channel/inbox-store.ts";
+import type { OutboxStore } from "../../delivery/outbox-store.ts";
+import type { LeaseStore } from "../../runs/lease-store.ts";
+import type { RunStore } from "../../runs/run-store.ts";
+import type { StoreHealth } from "../store-health.ts";
+import { openBlockStore } from "./block-store.ts";
+import { connect, type Durability } from "./connect.ts";
+import type { Database } from "./database.ts";
+import { openEnqueued } from "./enqueued.ts";
+import { type HealthOptions, readHealth } from "./health.ts";
+import { openInboxStore } from "./inbox-store.ts";
+import { openLeaseStore } from "./lease-store.ts";
+import { openOutboxStore } from "./outbox-store.ts";
+import { openRunStore } from "./run-store.ts";
+import { openSession, type Session } from "./session.ts";
+
+export interface SqliteStoreOptions {
+  /** The database file; its folder is made when it is missing. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /**
+   * What a commit survives; see {@link Durability}. Default `full`. On an SSD of a virtual machine a commit costs about
+   * 0.4 ms with `full` and 0.04 ms with `normal`; group commit shares that cost among all who wait.
+   */
+  readonly durability?: Durability;
+}
+
+/** All ports on one SQLite file, which several processes may open at once. Disposing writes what is queued, then closes. */
+export interface SqliteStore extends AsyncDisposable {
+  readonly runs: RunStore;
+  readonly outbox: OutboxStore;
+  readonly blocks: BlockStore;
+  readonly leases: LeaseStore;
+  readonly inbox: InboxStore;
+  health(options?: HealthOptions): Promise<StoreHealth>;
+  /** As disposing, before it returns; blocks up to 2 s for a lock. Only for a process that is exiting. */
+  closeSync(): void;
+}
+
+function closing(session: Session, writer: Database): { close: () => Promise<void>; closeSync: () => void } {
+  const { queue } = session;
+  const release = (): void => {
+    queue.close();
+    session.closeReader();
+    // The last connection to close moves the log into the file.
+    writer.close();
+  };
+  return {
+    close: async () => {
+      if (!writer.isOpen) return;
+      try {
+        await queue.flush();
+      } finally {
+        release();
+      }
+    },
+    closeSync: () => {
+      if (!writer.isOpen) return;
+      try {
+        if (queue.size > 0) queue.writeSync(() => undefined);
+      } finally {
+        release();
+      }
+    },
+  };
+}
+
+/**
+ * Opens the embedded store, and makes it or brings its schema up to date where that is needed.
+ *
+ * @throws store_unavailable, store_corrupt, store_newer, store_full, store_busy
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const { path, clock, random, log, durability = "full" } = options;
+  const writer = await connect(path, durability, { clock, random });
+  const session = openSession({ writer, clock, random, log });
+  const enqueued = openEnqueued();
+  const { close, closeSync } = closing(session, writer);
+  return {
+    runs: openRunStore(session, enqueued),
+    outbox: openOutboxStore(session, enqueued),
+    blocks: openBlockStore(session),
+    leases: openLeaseStore(session),
+    inbox: openInboxStore(session),
+    health: (healthOptions) => readHealth(session, durability, healthOptions),
+    closeSync,
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,221 @@
+import type { FlowRunRecord, RunRecord, TaskRunRecord } from "../../runs/flow-run.ts";
+import type { HookOutcome, RunChange } from "../../runs/run-store.ts";
+import { type Database, query, toJson } from "./database.ts";
+import { prepareRequest } from "./outbox-rows.ts";
+
+// All statements here run inside a group commit, which holds the write lock. Runs and states are found by the unique
+// indexes on their ids.
+
+/** What both kinds of run have and what changes with a state, in the order of the statements. */
+type RunValues = [
+  name: string,
+  stateId: string,
+  stateType: string,
+  stateName: string,
+  stateTimestampMicros: number,
+  runCount: number,
+  expectedStartMicros: number | null,
+  nextScheduledStartMicros: number | null,
+  startMicros: number | null,
+  endMicros: number | null,
+  totalRunTimeMicros: number,
+  leaseId: string | null,
+  tags: string,
+  labels: string,
+  empiricalPolicy: string,
+];
+
+const RUN_VALUES = `name, state_id, state_type, state_name, state_timestamp_micros, run_count, expected_start_micros,
+  next_scheduled_start_micros, start_micros, end_micros, total_run_time_micros, lease_id, tags, labels, empirical_policy`;
+
+/** One placeholder for each of RUN_VALUES. */
+const PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?";
+
+/** A run whose state is newer is left alone: a late state is recorded in the feed and nowhere else. */
+const WHERE_OLDER = "where id = ? and state_timestamp_micros <= ?";
+
+type FlowRunConstants = [
+  id: string,
+  flowName: string,
+  flowVersion: string | null,
+  createdMicros: number,
+  parentTaskRunId: string | null,
+  parentFlowRunId: string | null,
+  hooks: string,
+  parameters: string,
+];
+
+const INSERT_FLOW_RUN = query<[...RunValues, ...FlowRunConstants]>(
+  `insert into flow_runs (${RUN_VALUES}, id, flow_name, flow_version, created_micros, parent_task_run_id,
+     parent_flow_run_id, hooks, parameters)
+   values (${PLACES}, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
+);
+
+const UPDATE_FLOW_RUN = query<[...RunValues, id: string, stateTimestampMicros: number]>(
+  `update flow_runs set (${RUN_VALUES}) = (${PLACES}) ${WHERE_OLDER}`,
+);
+
+const DELETE_FLOW_RUN = query<[id: string]>("delete from flow_runs where id = ?");
+
+type TaskRunConstants = [
+  id: string,
+  flowRunId: string | null,
+  taskName: string,
+  taskKey: string,
+  dynamicKey: string,
+  createdMicros: number,
+  hooks: string,
+  flowRunRunCount: number,
+];
+
+const INSERT_TASK_RUN = query<[...RunValues, ...TaskRunConstants]>(
+  `insert into task_runs (${RUN_VALUES}, id, flow_run_id, task_name, task_key, dynamic_key, created_micros, hooks,
+     flow_run_run_count)
+   values (${PLACES}, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
+);
+
+const UPDATE_TASK_RUN = query<[...RunValues, flowRunRunCount: number, id: string, stateTimestampMicros: number]>(
+  `update task_runs set (${RUN_VALUES}, flow_run_run_count) = (${PLACES}, ?) ${WHERE_OLDER}`,
+);
+
+const DELETE_TASK_RUN = query<[id: string]>("delete from task_runs where id = ?");
+
+type StateValues = [
+  id: string,
+  follows: string | null,
+  type: string,
+  name: string,
+  timestampMicros: number,
+  message: string | null,
+  details: string,
+  data: string | null,
+];
+
+/** Stores nothing when the state is there already, or its run is not. */
+const INSERT_FLOW_RUN_STATE = query<[...StateValues, runId: string]>(
+  `insert into states (flow_run_key, id, follows, type, name, timestamp_micros, message, details, data)
+   select key, ?, ?, ?, ?, ?, ?, ?, ? from flow_runs where id = ? on conflict (id) do nothing`,
+);
+
+const INSERT_TASK_RUN_STATE = query<[...StateValues, runId: string]>(
+  `insert into states (task_run_key, id, follows, type, name, timestamp_micros, message, details, data)
+   select key, ?, ?, ?, ?, ?, ?, ?, ? from task_runs where id = ? on conflict (id) do nothing`,
+);
+
+const HAS_STATE = query<[id: string], { seq: number }>("select seq from states where id = ?");
+
+const INSERT_HOOK_OUTCOME = query<
+  [
+    flowRunId: string | null,
+    taskRunId: string | null,
+    stateId: string,
+    event: string,
+    hook: string,
+    status: string,
+    startedMicros: number,
+    durationMicros: number,
+    error: string | null,
+  ]
+>(
+  `insert into hook_outcomes (flow_run_id, task_run_id, state_id, event, hook, status, started_micros, duration_micros, error)
+   values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+);
+
+/** How one kind of run is written, with its values copied. */
+interface RunWrite {
+  /** True when the run was not there. */
+  readonly insert: (db: Database) => boolean;
+  readonly update: (db: Database) => void;
+  readonly remove: (db: Database) => void;
+  /** True when the state is new and its run is there. */
+  readonly insertState: (db: Database, values: StateValues) => boolean;
+}
+
+const runValues = (run: RunRecord): RunValues => [
+  run.name,
+  run.state.id,
+  run.state.type,
+  run.state.name,
+  run.state.timestampMicros,
+  run.runCount,
+  run.expectedStartMicros,
+  run.nextScheduledStartMicros,
+  run.startMicros,
+  run.endMicros,
+  Math.round(run.totalRunTimeMicros),
+  run.leaseId,
+  toJson(run.tags),
+  toJson(run.labels),
+  toJson(run.empiricalPolicy),
+];
+
+function prepareFlowRun(run: FlowRunRecord, hooks: string): RunWrite {
+  const { id, flowName, flowVersion, createdMicros, parentTaskRunId, parentFlowRunId } = run;
+  const values = runValues(run);
+  const constants: FlowRunConstants = [id, flowName, flowVersion, createdMicros, parentTaskRunId, parentFlowRunId, hooks, toJson(run.parameters)];
+  return {
+    insert: (db) => db.run(INSERT_FLOW_RUN, ...values, ...constants) > 0,
+    update: (db) => void db.run(UPDATE_FLOW_RUN, ...values, id, values[4]),
+    remove: (db) => void db.run(DELETE_FLOW_RUN, id),
+    insertState: (db, state) => db.run(INSERT_FLOW_RUN_STATE, ...state, id) > 0,
+  };
+}
+
+function prepareTaskRun(run: TaskRunRecord, hooks: string): RunWrite {
+  const { id, flowRunId, taskName, taskKey, dynamicKey, createdMicros, flowRunRunCount } = run;
+  const values = runValues(run);
+  const constants: TaskRunConstants = [id, flowRunId, taskName, taskKey, dynamicKey, createdMicros, hooks, flowRunRunCount];
+  return {
+    insert: (db) => db.run(INSERT_TASK_RUN, ...values, ...constants) > 0,
+    update: (db) => void db.run(UPDATE_TASK_RUN, ...values, flowRunRunCount, id, values[4]),
+    remove: (db) => void db.run(DELETE_TASK_RUN, id),
+    insertState: (db, state) => db.run(INSERT_TASK_RUN_STATE, ...state, id) > 0,
+  };
+}
+
+/** True when the state is new; then its run is as the change says, unless the run's state is newer. */
+function writeState(db: Database, run: RunWrite, state: StateValues, isFirst: boolean): boolean {
+  if (!isFirst || !run.insert(db)) {
+    if (run.insertState(db, state)) {
+      run.update(db);
+      return true;
+    }
+    // Either the state is known, or the run is not: its earlier states never got here.
+    if (db.get(HAS_STATE, state[0]) !== undefined || !run.insert(db)) return false;
+  }
+  if (run.insertState(db, state)) return true;
+  // The state is known, under another run.
+  run.remove(db);
+  return false;
+}
+
+/**
+ * Copies a change and returns what stores it: run, state and deliveries, all in the transaction it is called in. The
+ * work returns the destinations that got a delivery.
+ *
+ * @throws store_value_invalid
+ */
+export function prepareChange(change: RunChange): (db: Database) => string[] {
+  const { follows } = change;
+  const hooks = toJson(change.hooks ?? []);
+  const run = change.run.kind === "flow-run" ? prepareFlowRun(change.run, hooks) : prepareTaskRun(change.run, hooks);
+  const { id, type, name, message, state_details, data } = change.state.toWire();
+  const { timestampMicros } = change.state;
+  const state: StateValues = [id, follows, type, name, timestampMicros, message, toJson(state_details), data === null ? null : toJson(data)];
+  const requests = change.requests.map(prepareRequest);
+  return (db) => {
+    if (!writeState(db, run, state, follows === null)) return [];
+    return requests.filter((request) => request.insert(db)).map((request) => request.destination);
+  };
+}
+
+/** Copies a hook's outcome and returns what stores it. */
+export function prepareHookOutcome(outcome: HookOutcome): (db: Database) => void {
+  const { flowRunId, taskRunId, stateId, event, hook, status, startedMicros, durationMicros } = outcome;
+  const error = outcome.error === null ? null : toJson(outcome.error);
+  return (db) =>
+    void db.run(
+      INSERT_HOOK_OUTCOME,
+      ...([flowRunId, taskRunId, stateId, event, hook, status, Math.round(startedMicros), Math.round(durationMicros), error] as const),
+    );
+}

@@ -1,0 +1,72 @@
+import { link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { newId } from "../base/ids.ts";
+import type { Logger } from "../base/logger.ts";
+import { InvalidEncryptionKeyError } from "../block/errors.ts";
+
+export interface KeyFileOptions {
+  /** Accept a file that others can read, with a warning. */
+  readonly allowInsecure: boolean;
+  readonly log: Logger;
+}
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+
+/** Content of the file; null when there is none. @throws encryption_key_invalid when others can read it. */
+export async function readKeyFile(path: string, { allowInsecure, log }: KeyFileOptions): Promise<string | null> {
+  try {
+    const { mode } = await stat(path);
+    // Windows has no such bits; the folder's access list protects the file there.
+    if (process.platform !== "win32" && (mode & 0o077) !== 0) {
+      const problem = `others can read it (mode ${(mode & 0o777).toString(8)}); run chmod 600 on it`;
+      if (!allowInsecure) throw new InvalidEncryptionKeyError({ source: path, problem });
+      log.warn("the encryption key file can be read by others", { path });
+    }
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/**
+ * Creates the file with this content, complete or not at all, readable by its owner only.
+ *
+ * @returns False when a file is there already; it is left as it is.
+ */
+export async function createKeyFile(path: string, content: string): Promise<boolean> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${newId()}`;
+  await writeNew(temporary, content);
+  try {
+    // Unlike a rename, a link never replaces a file, and unlike an exclusive open, nobody sees it half written.
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    if (!NO_LINKS.has(codeOf(error))) throw error;
+    return await createDirectly(path, content);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** What file systems without hard links answer, e.g. exFAT and some network folders. */
+const NO_LINKS: ReadonlySet<string | undefined> = new Set(["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EISDIR", "EMLINK"]);
+
+async function createDirectly(path: string, content: string): Promise<boolean> {
+  try {
+    await writeNew(path, content);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function writeNew(path: string, content: string): Promise<void> {
+  await using file = await open(path, "wx", 0o600);
+  await file.writeFile(`${content}\n`, "utf8");
+  await file.sync();
+}

@@ -1,0 +1,425 @@
+import { describe, expect, it } from "vitest";
+import { newId } from "../../src/base/ids.ts";
+import { errorCode } from "../../src/base/errors.ts";
+import type { HookOutcome } from "../../src/runs/run-store.ts";
+import type { StoreOpener } from "../support/store-fixture.ts";
+import { aChange, aFlowRun, aRequest, aState, aTaskRun, START_MICROS } from "../support/store-records.ts";
+
+const later = (micros: number) => START_MICROS + micros;
+
+const anOutcome = (values: Partial<HookOutcome> = {}): HookOutcome => ({
+  flowRunId: newId(),
+  taskRunId: null,
+  stateId: newId(),
+  event: "onFailure",
+  hook: "tellOps",
+  status: "completed",
+  startedMicros: START_MICROS,
+  durationMicros: 1_250,
+  error: null,
+  ...values,
+});
+
+/** What every run store must do. */
+export function runStoreSuite(open: StoreOpener): void {
+  describe("reading runs", () => {
+    it("reads a flow run back as it was committed", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aFlowRun({ nextScheduledStartMicros: later(5), totalRunTimeMicros: 12, parentFlowRunId: newId(), leaseId: newId() });
+
+      await runs.commit(aChange(run));
+      const read = await runs.readFlowRun(run.id);
+
+      expect({ ...read, state: read?.state.toWire() }).toEqual({ ...run, state: run.state.toWire() });
+    });
+
+    it("reads a task run back as it was recorded", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aTaskRun({ flowRunId: newId(), tags: ["a", "b"], flowRunRunCount: 3 });
+
+      runs.record(aChange(run));
+      const read = await runs.readTaskRun(run.id);
+
+      expect({ ...read, state: read?.state.toWire() }).toEqual({ ...run, state: run.state.toWire() });
+    });
+
+    it("keeps every part of a state, with characters that SQL and JSON treat specially", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const scheduledTime = new Date("2026-01-02T03:04:05.678Z");
+      const state = aState({
+        type: "SCHEDULED",
+        name: "AwaitingRetry",
+        message: "it's \"odd\"; \\ \u0000 \n %_ 💥",
+        timestampMicros: later(678_901),
+        stateDetails: { scheduledTime, pauseKey: "k" },
+      });
+      const run = aFlowRun({ state });
+
+      await runs.commit(aChange(run));
+      const [stored] = await runs.listStates({ flowRunId: run.id });
+
+      expect(stored?.state).toEqual(state.toWire());
+      expect((await runs.readFlowRun(run.id))?.state.stateDetails).toEqual({ scheduledTime, pauseKey: "k" });
+    });
+
+    it("gives null for what is not there", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+
+      expect(await runs.readFlowRun(newId())).toBeNull();
+      expect(await runs.readTaskRun(newId())).toBeNull();
+      expect(await runs.findFlowRun("nobody")).toBeNull();
+      expect(await runs.readDeclaredHooks(newId())).toEqual([]);
+    });
+
+    it("finds a flow run by id, by unique prefix and by the newest of a name", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const ids = ["aaaa1111-0000-7000-8000-000000000001", "aaaa2222-0000-7000-8000-000000000002", "bbbb3333-0000-7000-8000-000000000003"];
+      for (const id of ids) await runs.commit(aChange(aFlowRun({ id, name: id.startsWith("a") ? "twin" : "feed" })));
+      const found = async (text: string) => (await runs.findFlowRun(text))?.id ?? null;
+
+      expect(await found(ids[0] ?? "")).toBe(ids[0]);
+      expect(await found("AAAA2")).toBe(ids[1]);
+      expect(await found("aaaa")).toBeNull();
+      expect(await found("bbb")).toBeNull();
+      expect(await found("twin")).toBe(ids[1]);
+      expect(await found("feed")).toBe(ids[2]);
+    });
+
+    it("lists flow runs newest first, filtered and in pages", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const all = Array.from({ length: 6 }, (_, index) =>
+        aFlowRun({
+          name: `run-${index}`,
+          flowName: index % 2 === 0 ? "even" : "odd",
+          tags: index < 3 ? ["early"] : ["late", `n${index}`],
+          createdMicros: later(index),
+          state: aState({ type: index === 4 ? "FAILED" : index === 5 ? "CRASHED" : "COMPLETED", name: index === 1 ? "Cached" : "Done" }),
+        }),
+      );
+      for (const run of all) await runs.commit(aChange(run));
+      const names = async (filter?: Parameters<typeof runs.listFlowRuns>[0]) => (await runs.listFlowRuns(filter)).map((run) => run.name);
+
+      expect(await names()).toEqual(["run-5", "run-4", "run-3", "run-2", "run-1", "run-0"]);
+      expect(await names({ flowName: "odd" })).toEqual(["run-5", "run-3", "run-1"]);
+      expect(await names({ stateTypes: ["FAILED"] })).toEqual(["run-4"]);
+      expect(await names({ stateTypes: ["FAILED", "CRASHED"] })).toEqual(["run-5", "run-4"]);
+      expect(await names({ stateNames: ["Cached"], stateTypes: ["COMPLETED"] })).toEqual(["run-1"]);
+      expect(await names({ flowName: "even", stateTypes: ["FAILED"] })).toEqual(["run-4"]);
+      expect(await names({ tag: "early" })).toEqual(["run-2", "run-1", "run-0"]);
+      expect(await names({ tag: "ear" })).toEqual([]);
+      expect(await names({ sinceMicros: later(4) })).toEqual(["run-5", "run-4"]);
+      expect(await names({ limit: 2, offset: 1 })).toEqual(["run-4", "run-3"]);
+    });
+
+    it("lists the task runs of a flow run in the order in which they began", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const flowRun = aFlowRun();
+      await runs.commit(aChange(flowRun));
+      for (const name of ["first", "second"]) runs.record(aChange(aTaskRun({ name, flowRunId: flowRun.id })));
+      runs.record(aChange(aTaskRun({ name: "elsewhere", flowRunId: newId() })));
+
+      expect((await runs.listTaskRuns(flowRun.id)).map((run) => run.name)).toEqual(["first", "second"]);
+    });
+
+    it("lists the open runs of one lease only", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const [mine, theirs] = [newId(), newId()];
+      const open_ = aFlowRun({ leaseId: mine, name: "open" });
+      const ended = aFlowRun({ leaseId: mine, name: "ended" });
+      const task = aTaskRun({ leaseId: mine, name: "task" });
+      for (const run of [open_, ended, task, aFlowRun({ leaseId: theirs }), aFlowRun()]) await runs.commit(aChange(run));
+      await runs.commit(aChange(ended, aState({ type: "CANCELLED", timestampMicros: later(1) })));
+
+      const listed = await runs.listOpenRuns(mine);
+
+      expect(listed.map((run) => [run.kind, run.name])).toEqual([
+        ["flow-run", "open"],
+        ["task-run", "task"],
+      ]);
+    });
+  });
+
+  describe("state changes", () => {
+    it("moves the run to its new state and keeps both states in order", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aFlowRun({ state: aState({ type: "PENDING" }) });
+      const failed = aState({ type: "FAILED", message: "oops", timestampMicros: later(7) });
+
+      await runs.commit(aChange(run));
+      await runs.commit(aChange({ ...run, runCount: 2, endMicros: later(7), totalRunTimeMicros: 7 }, failed, { follows: run.state.id }));
+
+      const read = await runs.readFlowRun(run.id);
+      expect(read).toMatchObject({ runCount: 2, endMicros: later(7), totalRunTimeMicros: 7 });
+      expect(read?.state.toWire()).toEqual(failed.toWire());
+      const states = await runs.listStates({ flowRunId: run.id });
+      expect(states.map(({ state, follows }) => [state.type, follows])).toEqual([
+        ["PENDING", null],
+        ["FAILED", run.state.id],
+      ]);
+    });
+
+    it("ignores a state id that is stored already, with the run and the deliveries that came with it", async () => {
+      await using fixture = await open();
+      const { runs, outbox } = fixture.store;
+      const run = aFlowRun();
+      const next = aState({ type: "COMPLETED", timestampMicros: later(1) });
+      await runs.commit(aChange(run));
+      await runs.commit(aChange(run, next));
+
+      await runs.commit(aChange({ ...run, name: "renamed" }, next, { follows: run.state.id, requests: [aRequest()] }));
+      await runs.commit(aChange({ ...run, name: "renamed" }, run.state, { follows: null, requests: [aRequest()] }));
+
+      expect((await runs.readFlowRun(run.id))?.name).toBe(run.name);
+      expect(await runs.listStates({ flowRunId: run.id })).toHaveLength(2);
+      expect(await outbox.list()).toEqual([]);
+    });
+
+    it("makes no run for a state that belongs to another one", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aFlowRun();
+      await runs.commit(aChange(run));
+      const other = aFlowRun({ state: run.state });
+
+      await runs.commit(aChange(other));
+
+      expect(await runs.readFlowRun(other.id)).toBeNull();
+    });
+
+    it("records a late state in the feed and leaves the newer state of the run", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aFlowRun({ state: aState({ type: "PENDING" }) });
+      const completed = aState({ type: "COMPLETED", timestampMicros: later(20) });
+      const late = aState({ type: "RUNNING", timestampMicros: later(10) });
+      await runs.commit(aChange(run));
+      await runs.commit(aChange({ ...run, runCount: 1 }, completed, { follows: run.state.id }));
+
+      await runs.commit(aChange({ ...run, runCount: 9 }, late, { follows: run.state.id }));
+
+      const read = await runs.readFlowRun(run.id);
+      expect([read?.state.type, read?.runCount]).toEqual(["COMPLETED", 1]);
+      const states = await runs.listStates({ flowRunId: run.id });
+      expect(states.map(({ state }) => state.type)).toEqual(["PENDING", "COMPLETED", "RUNNING"]);
+    });
+
+    it("stores a run whose first state never arrived", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aTaskRun();
+
+      await runs.commit(aChange(run, run.state, { follows: newId() }));
+
+      expect((await runs.readTaskRun(run.id))?.state.id).toBe(run.state.id);
+    });
+
+    it("numbers states of all runs in the order of their commits", async () => {
+      await using fixture = await open();
+      const [one, two] = [fixture.store, await fixture.beside()];
+      const order: string[] = [];
+      for (let turn = 0; turn < 6; turn += 1) {
+        const run = aFlowRun();
+        order.push(run.id);
+        await (turn % 2 === 0 ? one : two).runs.commit(aChange(run));
+      }
+
+      const seqs = await Promise.all(order.map(async (id) => (await one.runs.listStates({ flowRunId: id }))[0]?.seq ?? 0));
+
+      expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+      expect(new Set(seqs).size).toBe(6);
+    });
+
+    it("says of a task run's state which flow run it belongs to", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aTaskRun({ flowRunId: newId() });
+      runs.record(aChange(run));
+
+      const [stored] = await runs.listStates({ taskRunId: run.id });
+
+      expect(stored).toMatchObject({ flowRunId: run.flowRunId, taskRunId: run.id, follows: null });
+      expect(await runs.listStates({ flowRunId: run.flowRunId ?? "" })).toEqual([]);
+    });
+
+    it("keeps the declared hooks of the first state", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const hooks = [{ index: 0, on: ["FAILED" as const], ref: "slack-webhook/ops", options: { template: "run-failed" } }];
+      const run = aFlowRun();
+      await runs.commit(aChange(run, run.state, { hooks }));
+      await runs.commit(aChange(run, aState({ type: "FAILED", timestampMicros: later(1) })));
+
+      expect(await runs.readDeclaredHooks(run.id)).toEqual(hooks);
+    });
+
+    it("refuses values that it could not give back", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      // Values as untyped callers pass them.
+      const cyclic: Record<string, never> = {};
+      Object.assign(cyclic, { self: cyclic });
+
+      const failure = await runs.commit(aChange(aFlowRun({ parameters: cyclic }))).catch(errorCode);
+
+      expect(failure).toBe("store_value_invalid");
+      expect(() => runs.record(aChange(aFlowRun({ parameters: cyclic })))).toThrow(/JSON/);
+      expect(await runs.listFlowRuns()).toEqual([]);
+    });
+  });
+
+  describe("writing behind", () => {
+    it("shows recorded changes to every read of this process", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aTaskRun();
+
+      runs.record(aChange(run));
+
+      expect((await runs.readTaskRun(run.id))?.id).toBe(run.id);
+    });
+
+    it("stores recorded changes with the next commit, before it", async () => {
+      await using fixture = await open();
+      const other = await fixture.beside();
+      const { runs } = fixture.store;
+      const [task, flowRun] = [aTaskRun(), aFlowRun()];
+
+      runs.record(aChange(task));
+      await runs.commit(aChange(flowRun));
+
+      const [taskState] = await other.runs.listStates({ taskRunId: task.id });
+      const [flowState] = await other.runs.listStates({ flowRunId: flowRun.id });
+      expect(taskState?.seq).toBeLessThan(flowState?.seq ?? 0);
+    });
+
+    it("stores recorded changes after 50 ms although nobody asks, without holding the process open", async () => {
+      await using fixture = await open();
+      const other = await fixture.beside();
+      const { clock, store } = fixture;
+      const run = aTaskRun();
+
+      store.runs.record(aChange(run));
+      await clock.advance(49);
+      const before = await other.runs.readTaskRun(run.id);
+      const pending = clock.pending;
+      await clock.advance(1);
+
+      expect(before).toBeNull();
+      expect(pending).toEqual({ all: 1, keepAlive: 0 });
+      expect(await other.runs.readTaskRun(run.id)).not.toBeNull();
+    });
+
+    it("copies what it needs before it returns", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aTaskRun({ name: "as-recorded" });
+      const change = aChange(run);
+
+      runs.record(change);
+      change.run.name = "changed-later";
+
+      expect((await runs.readTaskRun(run.id))?.name).toBe("as-recorded");
+    });
+
+    it("flushes everything that was recorded", async () => {
+      await using fixture = await open();
+      const other = await fixture.beside();
+      const { runs } = fixture.store;
+      const run = aTaskRun();
+
+      runs.record(aChange(run));
+      await runs.flush();
+
+      expect(await other.runs.readTaskRun(run.id)).not.toBeNull();
+    });
+
+    it("stores the queue and the last changes before an exit returns", async () => {
+      await using fixture = await open();
+      const other = await fixture.beside();
+      const { runs } = fixture.store;
+      const [task, flowRun] = [aTaskRun(), aFlowRun()];
+
+      runs.record(aChange(task));
+      runs.commitSync([aChange(flowRun), aChange(flowRun, aState({ type: "CRASHED", timestampMicros: later(1) }))]);
+      const read = [other.runs.readTaskRun(task.id), other.runs.readFlowRun(flowRun.id)] as const;
+
+      expect((await read[0])?.id).toBe(task.id);
+      expect((await read[1])?.state.type).toBe("CRASHED");
+    });
+
+    it("keeps what hooks did, in order", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const flowRunId = newId();
+      const completed = anOutcome({ flowRunId });
+      const failed = anOutcome({ flowRunId, taskRunId: newId(), status: "failed", error: { name: "TypeError", message: "meh", stack: null } });
+
+      runs.recordHook(completed);
+      runs.recordHook(failed);
+      runs.recordHook(anOutcome());
+
+      expect(await runs.listHookOutcomes(flowRunId)).toEqual([completed, failed]);
+    });
+  });
+
+  describe("deliveries of a state", () => {
+    it("stores them with the state, once each", async () => {
+      await using fixture = await open();
+      const { runs, outbox } = fixture.store;
+      const run = aFlowRun();
+      const request = aRequest({ flowRunId: run.id, stateId: run.state.id });
+
+      await runs.commit(aChange(run, run.state, { requests: [request, { ...aRequest(), dedupKey: request.dedupKey }] }));
+
+      expect(await outbox.list()).toMatchObject([
+        { ...request, status: "queued", origin: "hook", attempts: 0, nextAttemptAtMs: request.createdAtMs, uncertain: false },
+      ]);
+    });
+
+    it("tells which destinations got one, after the commit and only then", async () => {
+      await using fixture = await open();
+      const other = await fixture.beside();
+      const { runs, outbox } = fixture.store;
+      const told: (readonly string[])[] = [];
+      const seen: Promise<unknown>[] = [];
+      const listening = outbox.onEnqueued((destinations) => {
+        told.push(destinations);
+        seen.push(other.outbox.list());
+      });
+      const run = aFlowRun();
+      const [first, second] = [aRequest({ destination: "a/1" }), aRequest({ destination: "b/2" })];
+
+      await runs.commit(aChange(aFlowRun()));
+      await runs.commit(aChange(run, run.state, { requests: [first, second, aRequest({ destination: "a/1" })] }));
+      const repeated = { ...aRequest(), dedupKey: first.dedupKey };
+      await runs.commit(aChange(run, aState({ type: "FAILED", timestampMicros: later(1) }), { requests: [repeated] }));
+      listening[Symbol.dispose]();
+      await runs.commit(aChange(aFlowRun(), undefined, { requests: [aRequest()] }));
+
+      expect(told).toEqual([["a/1", "b/2"]]);
+      expect(await seen[0]).toHaveLength(3);
+    });
+
+    it("commits although a listener throws", async () => {
+      await using fixture = await open();
+      const { runs, outbox } = fixture.store;
+      using _ = outbox.onEnqueued(() => {
+        throw new Error("broken listener");
+      });
+      const run = aFlowRun();
+
+      await runs.commit(aChange(run, run.state, { requests: [aRequest()] }));
+
+      expect(await runs.readFlowRun(run.id)).not.toBeNull();
+    });
+  });
+}
