@@ -21,11 +21,11 @@ interface TemplateProblems {
   }[];
 }
 
-interface Ref {
+export interface Ref {
   readonly ref: string;
 }
 
-interface BlockProblems {
+export interface BlockProblems {
   /** Block reference, or the type's slug when the block is not saved. */
   readonly ref: string;
   readonly issues: readonly { readonly path: string; readonly code: string; readonly message: string }[];
@@ -34,7 +34,7 @@ interface BlockProblems {
   readonly currentVersion?: string;
 }
 
-interface SendProblem {
+export interface SendProblem {
   /** Block reference, or `<slug>/(unsaved)`. */
   readonly ref: string;
   /** One of the reasons of `Outcome`. */
@@ -66,7 +66,7 @@ const SEND_HINTS: Readonly<Record<string, string>> = {
   "key-unavailable": "The block's values cannot be opened: make the encryption key available.",
 };
 
-interface KeyProblem {
+export interface KeyProblem {
   /** Key id that is needed; null when the store has none yet. */
   readonly kid: string | null;
   /** One line per place looked at. */
@@ -407,7 +407,7 @@ export const ERRORS = {
   cli_usage: {
     name: "UsageError",
     status: 400,
-    message: (d: { problem: string; next: string }) => `${d.problem.charAt(0).toUpperCase()}${d.problem.slice(1)}.`,
+    message: (d: { problem: string; next: string }) => `${d.problem.replace(/^[a-z]+(?= )/, (word) => word.charAt(0).toUpperCase() + word.slice(1))}.`,
     hint: (d: { problem: string; next: string }) => d.next,
   },
   run_not_found: {

@@ -51,7 +51,7 @@ function fromArgument({ options }: CommandContext, { slug, fields }: Target, pai
     registerSecret(text);
     if (!options.flag("allow-argv-secrets")) {
       throw usage(
-        `${name} is a secret, and a command line is visible in the shell's history and the process list`,
+        `the field ${name} is a secret, and a command line is visible in the shell's history and the process list`,
         `Use --stdin, --set-from ${name}=env:NAME, --set-from ${name}=file:PATH or --set-from ${name}=prompt; or --allow-argv-secrets.`,
       );
     }
@@ -95,7 +95,7 @@ function fromStdin(text: string, { slug, fields }: Target, input: FieldInput): v
   if (only !== undefined && secrets.length === 1) {
     const value = withoutFinalBreak(text);
     if (value === "") throw usage("standard input is empty", `Pipe the value of ${only.name} in.`);
-    if (input[only.name] !== undefined) throw usage(`${only.name} is given twice`, "Leave out --stdin or the other source.");
+    if (input[only.name] !== undefined) throw usage(`the field ${only.name} is given twice`, "Leave out --stdin or the other source.");
     assign(input, only, value);
     return;
   }

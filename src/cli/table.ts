@@ -53,6 +53,12 @@ export function facts(out: Output, pairs: readonly (readonly [name: string, valu
   }
 }
 
+/** Enough of a UUIDv7 to be unique in practice, and accepted wherever an id is asked for. */
+const SHORT_ID = 18;
+
+/** An id in a table: short on a terminal, whole in a pipe. */
+export const idCell = (out: Output, id: string): string => (out.cuts ? id.slice(0, SHORT_ID) : id);
+
 /** A heading between blocks of output. */
 export const heading = (out: Output, title: string): void => {
   out.line();

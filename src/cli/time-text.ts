@@ -8,10 +8,10 @@ export function durationText(ms: number): string {
   return hours > 0 ? `${hours}h ${minutes}m` : `${minutes}m ${seconds % 60}s`;
 }
 
-/** `12 s ago`, `in 3m 4s`; `now` within a second. */
+/** `12 s ago`, `in 3m 4s`; `now` within half a second. */
 export function distanceText(atMs: number, nowMs: number): string {
   const away = Math.abs(atMs - nowMs);
-  if (away < 1_000) return "now";
+  if (away < 500) return "now";
   const text = durationText(away < 60_000 ? Math.round(away / 1_000) * 1_000 : away).replace(".0 s", " s");
   return atMs > nowMs ? `in ${text}` : `${text} ago`;
 }

@@ -120,13 +120,19 @@ async function runMessage(payload: RunPayload, job: Job): Promise<{ message: Mes
     ...(rendered.html === undefined ? {} : { html: rendered.html }),
     ...(rendered.native === undefined ? {} : { native: rendered.native }),
     fields: [],
-    links: context.links.run === null ? [] : [{ label: "Open the run", url: context.links.run, primary: true }],
+    links: linksFor(context.links.run, rendered.body, job.channel.dialect),
     tags: [...(context.task_run?.tags ?? context.flow_run?.tags ?? [])],
     occurredAt: context.state.timestamp,
     truncated: rendered.truncated,
   };
   const problem = rendered.templateError === null ? [] : [`template: ${rendered.templateError} (used ${rendered.template})`];
   return { message, remarks: [...problem, ...rendered.warnings] };
+}
+
+/** Channels of plain formats put links below the text, where a template usually has printed it already. */
+function linksFor(url: string | null, body: string, dialect: Channel["dialect"]): Message["links"] {
+  const prints = dialect === "text" || dialect === "html" || dialect === "markdown";
+  return url === null || (prints && body.includes(url)) ? [] : [{ label: "Open the run", url, primary: true }];
 }
 
 async function render(payload: RunPayload, { catalog, channel, clock }: Job): Promise<RenderedMessage> {

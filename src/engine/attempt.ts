@@ -69,8 +69,10 @@ export function logEnd(run: ActiveRun): void {
   const { id, name, state } = run.record;
   const fields = { run: id, name, state: state.name };
   if (state.isCompleted()) log.info("run finished", fields);
-  else log.error("run finished", { ...fields, message: state.message });
+  else log.error(retriesUsedUp(run) ? "run finished, its retries are used up" : "run finished", { ...fields, message: state.message });
 }
+
+const retriesUsedUp = ({ subject, record }: ActiveRun): boolean => subject.object.retries > 0 && record.state.isFailed();
 
 /**
  * Runs the life of a tracked run and cleans up after it. Whatever goes wrong outside user code, such as a store that

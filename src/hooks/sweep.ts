@@ -78,19 +78,19 @@ function isDead(lease: Lease, { clock, isAlive }: SweepParts): boolean {
 async function crashRuns(lease: Lease, parts: SweepParts): Promise<string[]> {
   const open = childrenFirst(await parts.runs.listOpenRuns(lease.id));
   const flowRuns = new Map(open.filter((run) => run.kind === "flow-run").map((run) => [run.id, run]));
-  // Called one after the other and awaited together: the store commits them in this order, in few transactions.
   const commits: Promise<void>[] = [];
-  try {
-    for (const run of open) {
-      const move = await crash(run, { lease, flowRuns }, parts);
-      if (move.run.kind === "flow-run") flowRuns.set(run.id, move.run);
-      commits.push(parts.runs.commit({ run: move.run, state: move.to, follows: run.state.id, requests: requestsOf(move, parts) }));
-      // A rejection is seen below, not before.
-      commits.at(-1)?.catch(() => undefined);
-    }
-  } finally {
-    await Promise.all(commits);
+  for (const run of open) {
+    const move = await crash(run, { lease, flowRuns }, parts);
+    if (move.run.kind === "flow-run") flowRuns.set(run.id, move.run);
+    const change = { run: move.run, state: move.to, follows: run.state.id, requests: requestsOf(move, parts) };
+    // Not awaited one by one: the store commits them in the order of the calls, many in one transaction.
+    const commit = parts.runs.commit(change);
+    // A rejection is looked at below, not before.
+    commit.catch(() => undefined);
+    commits.push(commit);
   }
+  await Promise.allSettled(commits);
+  await Promise.all(commits);
   return open.map((run) => run.id);
 }
 

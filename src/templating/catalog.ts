@@ -2,10 +2,9 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BellhopError, messageOf } from "../base/errors.ts";
-import { checkSources } from "./check.ts";
 import type { TemplateCatalog, TemplateListing, TemplateOrigin, TemplateSource } from "./template-source.ts";
 import { nearest } from "./suggest.ts";
-import { LIMITS } from "./validate.ts";
+import { LIMITS } from "./source-limits.ts";
 
 export type { TemplateCatalog } from "./template-source.ts";
 
@@ -61,7 +60,10 @@ export function openCatalog({ projectDir }: CatalogOptions): TemplateCatalog {
       const files = foldersFor(origin, project, builtIn).flatMap((folder) => [...folder.partials.keys()]);
       return [...new Set(files.map((file) => file.split(".", 1)[0] ?? file))];
     },
-    check: () => checkSources(catalog, [...project().names.values()], [...project().partials.values()]),
+    check: async () => {
+      const { checkSources } = await import("./check.ts");
+      return checkSources(catalog, [...project().names.values()]);
+    },
   };
   return catalog;
 }

@@ -1,5 +1,6 @@
 import type { Dialect } from "./dialect.ts";
 import { escapeHeader, escapeHtml, escapeMarkdown, escapeSlack } from "./escape.ts";
+import { fit, type TextLimit } from "./fit.ts";
 import { markdownToHtml, markdownToSlack } from "./markdown.ts";
 
 /** A plain text as HTML: escaped, paragraphs at blank lines, line breaks kept. */
@@ -35,3 +36,14 @@ export function fromMarkdown(markdown: string, to: Dialect): string {
   if (to === "slack-mrkdwn" || to === "slack-json") return markdownToSlack(markdown);
   return markdown;
 }
+
+/** Longest text that is converted; every channel's limit is below it. */
+const LONGEST_CONVERTED: TextLimit = { max: 100_000, unit: "utf16" };
+
+export const convertibleText = (text: string): string => fit(text, LONGEST_CONVERTED).text;
+
+/** The dialect in which a channel's plain body is written. */
+export const bodyDialectOf = (dialect: Dialect): Dialect => {
+  if (dialect === "slack-json") return "slack-mrkdwn";
+  return dialect === "html" || dialect === "json" ? "text" : dialect;
+};

@@ -3,7 +3,7 @@ import type { Program } from "./ast.ts";
 import type { Engine } from "./engine.ts";
 import type { ProblemCode } from "./problem.ts";
 import type { TemplateSource } from "./template-source.ts";
-import { LIMITS } from "./validate.ts";
+import { LIMITS } from "./source-limits.ts";
 
 export interface ParseProblem {
   readonly line: number;

@@ -9,7 +9,8 @@ import { rewriteProgram } from "./rewrite.ts";
 import { type Scope, topScope } from "./scope.ts";
 import { nearest } from "./suggest.ts";
 import type { TemplateCatalog, TemplateSource } from "./template-source.ts";
-import { type Check, LIMITS, mayCheckPartial, validateProgram } from "./validate.ts";
+import { LIMITS } from "./source-limits.ts";
+import { type Check, mayCheckPartial, validateProgram } from "./validate.ts";
 import { knownVariants, PARTIAL_SUFFIXES, variantKind } from "./variants.ts";
 
 export type Section = EmailSection | "body";

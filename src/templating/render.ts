@@ -1,8 +1,10 @@
-import type { TemplateCatalog } from "./catalog.ts";
+import type { Clock } from "../base/clock.ts";
 import type { RunMessage } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import type { TextLimit } from "./fit.ts";
+import type { MissingPolicy } from "./render-scope.ts";
 import type { RenderedMessage } from "./rendered.ts";
+import type { TemplateCatalog } from "./template-source.ts";
 
 export interface RenderLimits {
   readonly title?: TextLimit;
@@ -14,17 +16,35 @@ export interface RenderRequest {
   /** Template name; undefined takes the one of the state, see `templateForState`. */
   readonly name?: string | undefined;
   /** Template text given in code instead of a name: for the channel's own dialect, or by variant. */
-  readonly inline?: string | Readonly<Record<string, string>>;
+  readonly inline?: string | Readonly<Record<string, string>> | undefined;
   /** Variants the channel can use, best first; default: the chain of the dialect. */
   readonly variants?: readonly string[] | undefined;
   readonly dialect: Dialect;
   readonly limits: RenderLimits;
+  /** Plain JSON. Frozen, it is used as it is; else it is copied and the copy frozen. */
   readonly context: RunMessage;
   /** What a path that does not exist prints; default `warn`: nothing, and a warning on the message. */
-  readonly missing?: "warn" | "mark" | "error";
+  readonly missing?: MissingPolicy | undefined;
+  /** For the time budget; default: the system's. */
+  readonly clock?: Clock | undefined;
 }
 
-/** Renders a message for one channel. Never rejects for a template's sake: it falls back and says so in `templateError`. */
-export async function renderMessage(_request: RenderRequest): Promise<RenderedMessage> {
-  throw new Error("under construction");
+type Pipeline = (request: RenderRequest) => RenderedMessage;
+
+let pipeline: Pipeline | undefined;
+
+/**
+ * Renders a message for one channel. Never rejects for a template's sake: it falls back (next variant, built-in
+ * template, plain emergency text), and says so in `templateError` and in a last line of the message.
+ */
+export async function renderMessage(request: RenderRequest): Promise<RenderedMessage> {
+  pipeline ??= await openPipeline();
+  return pipeline(request);
+}
+
+/** The engine and everything around it is loaded by the first message that needs it. */
+async function openPipeline(): Promise<Pipeline> {
+  const [{ renderNow }, { loadEngine }] = await Promise.all([import("./render-pipeline.ts"), import("./engine.ts")]);
+  const engine = await loadEngine();
+  return (request) => renderNow(request, engine);
 }

@@ -7,10 +7,8 @@ import { BLOCK_NAMES, EMAIL_SECTIONS, helperNamed, HELPERS } from "./helpers/reg
 import { ANY, itemType, type PathType, VALUE, withMembers } from "./path-types.ts";
 import type { ProblemCode } from "./problem.ts";
 import { findPath, type Scope } from "./scope.ts";
+import { LIMITS } from "./source-limits.ts";
 import { nearest } from "./suggest.ts";
-
-/** Source: measured on Handlebars 4.7; deeper ones cost more to compile than to run. */
-export const LIMITS = { sourceBytes: 64 * 1_024, nodes: 2_000, nesting: 20, partialDepth: 10 } as const;
 
 /** Checks of one partial are repeated per place that calls it; this many places are looked at. */
 const PARTIAL_CHECKS = 300;

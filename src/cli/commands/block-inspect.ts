@@ -13,15 +13,16 @@ export const blockInspect: CommandSpec = {
   ],
   examples: [
     { line: "bellhop block inspect slack-webhook/ops", text: "its fields, secrets masked" },
-    { line: "bellhop block inspect secret/api-key --show-secrets --yes --json | jq -r .data.value", text: "one secret, for a script" },
+    { line: "bellhop block inspect secret/api-key --show-secrets --json | jq -r .data.value", text: "one secret, for a script" },
   ],
   run: async (context) => {
-    const { args, options, core } = context;
+    const { args, options, core, prompts } = context;
     const ref = args[0] ?? "";
     const secrets = options.flag("show-secrets");
     const { blockContext } = await core();
     const block = await inspectBlock(blockContext, ref);
-    if (secrets && !(await confirmed(context, `Print the secrets of ${ref} on this terminal?`, "secrets would be printed in clear"))) return;
+    // In a script the option itself is the consent; on a terminal somebody may be looking over the shoulder.
+    if (secrets && prompts.possible && !(await confirmed(context, `Print the secrets of ${ref} on this terminal?`))) return;
     const shown = secrets ? await inspectBlock(blockContext, ref, { secrets }) : block;
     const out = secrets ? context.out.unmasked() : context.out;
     out.value({ ...blockJson(shown), capabilities: shown.capabilities, schema_version: shown.schemaVersion, schema_checksum: shown.schemaChecksum });

@@ -2,7 +2,7 @@ import { BellhopError } from "../../base/errors.ts";
 import { type Delivery, type DeliveryStatus, MOVES } from "../../delivery/delivery.ts";
 import type { CommandContext, CommandSpec } from "../command.ts";
 import { deliverySymbol, paintDelivery } from "../state-look.ts";
-import { type Column, table } from "../table.ts";
+import { type Column, idCell, table } from "../table.ts";
 import { distanceText } from "../time-text.ts";
 import { deliveryJson } from "../wire.ts";
 
@@ -53,7 +53,7 @@ async function runId({ options, core }: CommandContext): Promise<string | undefi
 function columns({ out, clock }: CommandContext): Column<Delivery>[] {
   const now = clock.now();
   return [
-    { title: "ID", of: (delivery) => delivery.id },
+    { title: "ID", of: (delivery) => idCell(out, delivery.id) },
     { title: "TO", of: (delivery) => delivery.destination },
     {
       title: "STATUS",

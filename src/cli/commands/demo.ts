@@ -37,7 +37,7 @@ export const demo: CommandSpec = {
     await using opened = new AsyncDisposableStack();
     const stage = await setStage(context, opened);
     const ok = await withHub(stage.hub, () => play(context, stage));
-    if (ok) showNextSteps(context.out, startCommand(context.program, process.cwd()));
+    if (ok) showNextSteps(context.out, startCommand(context.program));
     context.out.line();
     return ok ? EXIT.ok : EXIT.failed;
   },
@@ -59,7 +59,7 @@ async function setStage(context: CommandContext, opened: AsyncDisposableStack): 
   out.line(out.paint.bold("Bellhop demo: a flow fails, and people hear of it. Nothing leaves this machine."));
   const config = await demoConfig(context, opened);
   screen.part("Receivers on this machine");
-  const inbox = opened.use(await startInbox({ host: HOST }));
+  const inbox = opened.use(await startInbox({ host: HOST, onMessage: (message) => tell({ event: "message", message }) }));
   const hub = opened.use(await openHub(config));
   tell({ event: "inbox", slack: inbox.httpUrl, smtp: `${HOST}:${inbox.smtpPort}`, home: config.home });
   return { hub, inbox, config, screen, tell };
@@ -83,14 +83,14 @@ async function play(context: CommandContext, stage: Stage): Promise<boolean> {
   const { flowRunId, failedAtMs } = await runFlow(context, stage);
   await hub.drain({ deadlineMs: DRAIN_MS });
   const received = [...inbox.messages];
-  showReceived(stage, received);
+  showReceived(context, stage, received);
   screen.part("The record: each message was stored with the state that caused it");
   const delivered = await showRecord(stage, flowRunId);
   const slack = received.filter(({ channel }) => channel === "slack").length;
   const mail = received.filter(({ channel }) => channel === "mail").length;
   const ok = delivered && slack === EXPECTED.slack && mail === EXPECTED.mail;
   const last = received.at(-1);
-  const afterFailureMs = last === undefined || failedAtMs === null ? null : Math.max(0, last.receivedAtMs - failedAtMs);
+  const afterFailureMs = last === undefined || failedAtMs === null ? null : Math.max(0, Math.round(last.receivedAtMs - failedAtMs));
   tell({ event: "result", ok, slack, mail, afterFailureMs });
   return ok;
 }
@@ -129,11 +129,12 @@ async function runFlow({ out, clock }: CommandContext, { tell }: Stage): Promise
   return { flowRunId: state.stateDetails.flowRunId ?? null, failedAtMs: state.isFailed() ? state.timestampMicros / 1_000 : null };
 }
 
-function showReceived({ screen, tell }: Stage, received: readonly Received[]): void {
+function showReceived({ out }: CommandContext, { screen }: Stage, received: readonly Received[]): void {
+  if (out.json) return;
   screen.part("What Slack received");
-  for (const message of received) if (message.channel !== "mail") tell({ event: "message", message });
+  for (const message of received) if (message.channel !== "mail") screen.card(message);
   screen.part("What the mail server received");
-  for (const message of received) if (message.channel === "mail") tell({ event: "message", message });
+  for (const message of received) if (message.channel === "mail") screen.card(message);
 }
 
 /** Shows the deliveries of the run, oldest first; true when all are delivered. */

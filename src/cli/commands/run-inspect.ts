@@ -6,7 +6,7 @@ import type { HookOutcome, StoredState } from "../../runs/run-store.ts";
 import type { CommandContext, CommandSpec } from "../command.ts";
 import type { Output } from "../output.ts";
 import { deliverySymbol, paintDelivery, paintState, stateSymbol } from "../state-look.ts";
-import { facts, heading, table } from "../table.ts";
+import { facts, heading, idCell, table } from "../table.ts";
 import { safeLine } from "../terminal-text.ts";
 import { distanceText, durationText, localTime } from "../time-text.ts";
 import { deliveryJson, flowRunJson, hookOutcomeJson, storedStateJson, taskRunJson } from "../wire.ts";
@@ -126,7 +126,7 @@ function showDeliveries(out: Output, deliveries: readonly Delivery[]): void {
   table(
     out,
     [
-      { title: "ID", of: (delivery) => delivery.id },
+      { title: "ID", of: (delivery) => idCell(out, delivery.id) },
       { title: "TO", of: (delivery) => delivery.destination, flexible: true },
       {
         title: "STATUS",

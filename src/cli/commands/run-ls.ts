@@ -4,7 +4,7 @@ import type { RunFilter } from "../../runs/run-store.ts";
 import { StateType } from "../../states/state-type.ts";
 import type { CommandContext, CommandSpec } from "../command.ts";
 import { paintState, stateSymbol } from "../state-look.ts";
-import { type Column, table } from "../table.ts";
+import { type Column, idCell, table } from "../table.ts";
 import { distanceText, durationText } from "../time-text.ts";
 import { flowRunJson } from "../wire.ts";
 
@@ -53,7 +53,7 @@ function filterOf({ options }: CommandContext): RunFilter {
 function columns({ out, clock }: CommandContext): Column<FlowRunRecord>[] {
   const now = clock.now();
   return [
-    { title: "ID", of: (run) => run.id },
+    { title: "ID", of: (run) => idCell(out, run.id) },
     { title: "FLOW", of: (run) => run.flowName },
     { title: "RUN", of: (run) => run.name, flexible: true },
     {

@@ -1,15 +1,19 @@
+import { parseMicros } from "../../base/instant.ts";
+import type { StateWire } from "../../states/state.ts";
 import type { Output } from "../output.ts";
 import { deliverySymbol, paintDelivery, paintState, stateSymbol } from "../state-look.ts";
-import { fitColumns, padColumns, safeLine, safeText, wrapColumns } from "../terminal-text.ts";
-import { durationText } from "../time-text.ts";
+import { fitColumns, padColumns, safeLine, safeText } from "../terminal-text.ts";
+import { distanceText, durationText } from "../time-text.ts";
 import type { Received } from "../../inbox/received.ts";
 import type { DemoEvent, RecordedDelivery } from "./demo-event.ts";
 import { mailCard } from "./mail-card.ts";
 import { slackCard } from "./slack-card.ts";
 
 export interface Screen {
-  /** Shows what just happened. */
+  /** Shows what just happened; of a message only that it is there. */
   show(event: DemoEvent): void;
+  /** Shows a message as its reader sees it, and with `raw` its bytes. */
+  card(message: Received): void;
   /** Starts a numbered part. */
   part(title: string): void;
 }
@@ -18,7 +22,9 @@ export interface Screen {
 export function openScreen(out: Output, options: { readonly raw: boolean }): Screen {
   let part = 0;
   let startMs: number | undefined;
+  const sinceStart = (atMs: number): string => out.paint.dim(`${((atMs - (startMs ??= atMs)) / 1_000).toFixed(3)} s`);
   return {
+    card: (message) => showCard(out, message, options.raw),
     part: (title) => {
       part += 1;
       out.line();
@@ -34,11 +40,10 @@ export function openScreen(out: Output, options: { readonly raw: boolean }): Scr
           out.line(`   ${out.paint.good("✓")} ${padColumns(event.ref, 32)}${out.paint.dim(event.description)}`);
           break;
         case "state":
-          startMs ??= event.atMs;
-          out.line(stateLine(out, event, startMs));
+          out.line(`   ${sinceStart(event.atMs)}  ${stateLine(out, event)}`.trimEnd());
           break;
         case "message":
-          showMessage(out, event.message, options.raw);
+          out.line(`   ${sinceStart(event.message.receivedAtMs)}  ${arrivalLine(out, event.message)}`);
           break;
         case "delivery":
           out.line(deliveryLine(out, event.recorded));
@@ -52,16 +57,23 @@ export function openScreen(out: Output, options: { readonly raw: boolean }): Scr
 
 type StateEvent = Extract<DemoEvent, { event: "state" }>;
 
-function stateLine(out: Output, { atMs, object, name, state }: StateEvent, startMs: number): string {
-  const seconds = `${((atMs - startMs) / 1_000).toFixed(3)} s`;
+function stateLine(out: Output, { atMs, object, name, state }: StateEvent): string {
   const who = object === "flow" ? `flow ${name}` : `  task ${name}`;
   const look = paintState(out.paint, state.type, padColumns(`${stateSymbol(state.type)} ${state.name}`, 15));
-  const head = `   ${out.paint.dim(seconds)}  ${padColumns(who, 21)} ${look} `;
-  const said = state.type === "FAILED" ? safeLine(state.message ?? "") : "";
-  return `${head}${out.paint.dim(fitColumns(said, out.columns - 51))}`.trimEnd();
+  return `${padColumns(who, 20)} ${look} ${out.paint.dim(fitColumns(remarkOn(state, atMs), out.columns - 51))}`;
 }
 
-function showMessage(out: Output, message: Received, raw: boolean): void {
+/** The error itself, or how long the wait is. */
+function remarkOn({ type, message, state_details: details }: StateWire, atMs: number): string {
+  if (type === "FAILED") return safeLine(message ?? "").replace(/^\w+ run .*?: /, "");
+  const start = details.scheduled_time == null ? undefined : parseMicros(details.scheduled_time);
+  return type === "SCHEDULED" && start !== undefined ? `again ${distanceText(start / 1_000, atMs)}` : "";
+}
+
+const arrivalLine = (out: Output, { channel }: Received): string =>
+  `${padColumns(channel === "mail" ? "the mail server" : "Slack", 20)} ${out.paint.good("↓ message is there")}`;
+
+function showCard(out: Output, message: Received, raw: boolean): void {
   const columns = out.columns - 3;
   const card = message.channel === "mail" ? mailCard(out.paint, columns, message) : slackCard(out.paint, columns, message.json ?? null);
   out.line();
@@ -88,27 +100,22 @@ function showResult(out: Output, { ok, slack, mail, afterFailureMs }: Extract<De
     out.line(out.paint.bad(`✗ Not everything arrived: Slack got ${slack} of 2 messages, the mail server ${mail} of 1.`));
     return;
   }
-  const soon = afterFailureMs === null ? "" : ` The last was there ${durationText(afterFailureMs)} after the flow had failed.`;
-  out.line(wrapColumns(`${out.paint.good("✓ All three messages arrived.")}${soon}`, out.columns).join("\n"));
+  const soon = afterFailureMs === null ? "" : `, the last one ${durationText(afterFailureMs)} after the flow had failed`;
+  out.line(`${out.paint.good("✓ All three messages arrived")}${soon}.`);
 }
 
 /** The three commands that do the same with the person's own Slack. */
 export function showNextSteps(out: Output, bellhop: string): void {
+  const steps: readonly (readonly [string, string])[] = [
+    [`${bellhop} block save slack-webhook/ops`, "asks for the webhook URL and shows nothing of it"],
+    [`${bellhop} block test slack-webhook/ops`, "sends a test message"],
+    [`${bellhop} notify slack-webhook/ops "Hello from Bellhop"`, 'in code: onFailure: [notify("slack-webhook/ops")]'],
+  ];
   out.line();
   out.line(out.paint.bold("Now with your own Slack"));
-  out.line();
-  const steps: readonly (readonly [string, string])[] = [
-    [`${bellhop} block save slack-webhook/ops`, "asks for the webhook URL, without echo"],
-    [`${bellhop} block test slack-webhook/ops`, "sends a test message"],
-    [`${bellhop} notify slack-webhook/ops "Hello"`, "or in code, on any flow:"],
-  ];
-  const width = Math.max(...steps.map(([line]) => line.length));
-  for (const [line, text] of steps) {
-    const oneLine = width + text.length + 7 <= out.columns;
-    if (!oneLine) out.line(`   ${out.paint.dim(`# ${text}`)}`);
-    out.line(oneLine ? `   ${out.paint.accent(line.padEnd(width))}  ${out.paint.dim(`# ${text}`)}` : `   ${out.paint.accent(line)}`);
+  for (const [at, [line, text]] of steps.entries()) {
+    out.line();
+    out.line(`   ${out.paint.accent(String(at + 1))}  ${line}`);
+    out.line(`      ${out.paint.dim(text)}`);
   }
-  out.line();
-  out.line(`   onFailure: [notify("slack-webhook/ops")]`);
 }
-

@@ -69,8 +69,8 @@ export const READ_DOCUMENT = query<[typeSlug: string, name: string], DocumentRow
 export const READ_DOCUMENT_BY_ID = query<[id: string], DocumentRow>(`${DOCUMENTS} where d.id = ?`);
 
 /**
- * Walks block_types by slug and, per type, block_documents (block_type_key, name), so that rows come sorted. Empty text
- * stands for "no filter". The search ignores case; `%` and `_` mean themselves.
+ * Scans and sorts the documents, of which people save hundreds, not millions. Empty text stands for "no filter". The
+ * search ignores case; `%` and `_` mean themselves.
  */
 export const LIST_DOCUMENTS = query<
   [typeSlug: string, capability: string, nameLike: string, anonymous: number, limit: number, offset: number],

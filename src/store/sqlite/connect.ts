@@ -3,11 +3,9 @@ import { dirname } from "node:path";
 import { BellhopError, messageOf } from "../../base/errors.ts";
 import { SCHEMA_VERSION } from "../schema-version.ts";
 import { type Waiting, untilUnlocked } from "./busy.ts";
-import { Database, query } from "./database.ts";
+import { Database } from "./database.ts";
+import { APPLICATION_ID, readVersion } from "./file-version.ts";
 import { storeError } from "./sqlite-error.ts";
-
-/** "BELL": marks our files, so that another program's database is never migrated. */
-export const APPLICATION_ID = 0x42454c4c;
 
 /** The log is cut to this size after a large burst, bytes. */
 const KEEP_LOG_BYTES = 67_108_864;
@@ -21,16 +19,6 @@ const KEEP_LOG_BYTES = 67_108_864;
  *   commit is there without those before it.
  */
 export type Durability = "full" | "normal";
-
-/** Locks nothing but the file's shared lock; reads the header page and the schema. */
-const READ_VERSION = query<[], { version: number; applicationId: number; tables: number }>(
-  `select user_version as version, application_id as applicationId, (select count(*) from sqlite_schema) as tables
-   from pragma_user_version, pragma_application_id`,
-);
-
-export function readVersion(db: Database): { version: number; applicationId: number; tables: number } {
-  return db.get(READ_VERSION) ?? { version: 0, applicationId: 0, tables: 0 };
-}
 
 const unavailable = (path: string, reason: string, cause?: unknown): BellhopError =>
   new BellhopError("store_unavailable", { path, reason }, { cause });

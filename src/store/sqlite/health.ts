@@ -1,21 +1,20 @@
 import { statSync } from "node:fs";
 import type { StoreHealth } from "../store-health.ts";
-import { type Durability, readVersion } from "./connect.ts";
+import type { Durability } from "./connect.ts";
 import { type Database, query } from "./database.ts";
+import { readVersion } from "./file-version.ts";
 import type { Session } from "./session.ts";
 import { storeError } from "./sqlite-error.ts";
-
-const MOST_PROBLEMS = 20;
 
 const READ_ENGINE = query<[], { engine: string; journalMode: string }>(
   "select sqlite_version() as engine, journal_mode as journalMode from pragma_journal_mode",
 );
 
 /** Reads every page; blocks the process for about a second per gigabyte. */
-const CHECK = query<[most: number], { problem: string }>("select integrity_check as problem from pragma_integrity_check(?)");
-const CHECK_LINKS = query<[most: number], { problem: string }>(
+const CHECK = query<[], { problem: string }>("select integrity_check as problem from pragma_integrity_check");
+const CHECK_LINKS = query<[], { problem: string }>(
   `select 'row ' || rowid || ' of "' || "table" || '" refers to a missing row of "' || parent || '"' as problem
-   from pragma_foreign_key_check limit ?`,
+   from pragma_foreign_key_check limit 20`,
 );
 
 const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
@@ -23,7 +22,7 @@ const bytesOf = (path: string): number => statSync(path, { throwIfNoEntry: false
 /** A file damaged beyond reading is a finding here, not an error. */
 function findProblems(db: Database): string[] {
   try {
-    const found = [...db.all(CHECK, MOST_PROBLEMS), ...db.all(CHECK_LINKS, MOST_PROBLEMS)];
+    const found = [...db.all(CHECK), ...db.all(CHECK_LINKS)];
     return found.map((row) => row.problem).filter((problem) => problem !== "ok");
   } catch (error) {
     const coded = storeError(error, db.path);

@@ -2,8 +2,8 @@ import { newId } from "../../base/ids.ts";
 import { MIGRATIONS } from "../migrations/all.ts";
 import { SCHEMA_VERSION } from "../schema-version.ts";
 import { type Waiting, untilUnlocked } from "./busy.ts";
-import { APPLICATION_ID, readVersion } from "./connect.ts";
 import { type Database, query } from "./database.ts";
+import { APPLICATION_ID, readVersion } from "./file-version.ts";
 
 const SET_WAL = query<[], { journal_mode: string }>("pragma journal_mode = wal");
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { BellhopError } from "../../base/errors.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import { untilUnlocked } from "./busy.ts";
@@ -14,7 +15,7 @@ export interface Session {
   read<T>(fn: Work<T>): Promise<T>;
   /** As `read`, for tables nothing is written behind to; answers also while the store takes no writes. */
   readCommitted<T>(fn: Work<T>): Promise<T>;
-  /** Closes the reading connection. */
+  /** Closes the reading connection; reads are refused from then on. */
   closeReader(): void;
 }
 
@@ -22,9 +23,11 @@ export function openSession(parts: { writer: Database; clock: Clock; random: Ran
   const { writer, clock, random, log } = parts;
   const queue = new CommitQueue({ db: writer, clock, random, log });
   let reader: Database | undefined;
+  let closed = false;
 
   const readCommitted = <T>(fn: Work<T>): Promise<T> =>
     untilUnlocked(writer.path, { clock, random }, () => {
+      if (closed) throw new BellhopError("store_unavailable", { path: writer.path, reason: "it was closed" });
       // Opened at the first read; a process that only writes never pays for it.
       reader ??= new Database(writer.path, { readOnly: true });
       return fn(reader);
@@ -40,6 +43,7 @@ export function openSession(parts: { writer: Database; clock: Clock; random: Ran
       return readCommitted(fn);
     },
     closeReader: () => {
+      closed = true;
       reader?.close();
       reader = undefined;
     },

@@ -1,0 +1,106 @@
+// The public surface of `bellhop`. Every name is written out; test/public-api.test.ts pins the list.
+export { BellhopError } from "./base/errors.ts";
+export type { ErrorCode } from "./base/error-table.ts";
+export { MASK, SecretValue } from "./base/secret.ts";
+export { VERSION } from "./base/version.ts";
+
+export { flow } from "./flow.ts";
+export type { Flow, FlowHooks, FlowOptions } from "./flow.ts";
+export { task } from "./task.ts";
+export type { Task, TaskHooks, TaskOptions } from "./task.ts";
+export type { AnyFlow, AnyTask, RunOptions } from "./engine/definition.ts";
+export { SystemExit, TerminationError } from "./engine/interruption.ts";
+export { getRunContext, runtime } from "./engine/runtime.ts";
+export { tags } from "./engine/tags.ts";
+export type { FlowRun, TaskRun } from "./runs/run-view.ts";
+
+export { bindHook } from "./hooks/bind-hook.ts";
+export { notify } from "./hooks/notify.ts";
+export type { NotifyHook, NotifyOptions } from "./hooks/notify.ts";
+export type { FlowHook, FlowStateHook, TaskHook, TaskStateHook } from "./hooks/hook.ts";
+
+export { isState, State } from "./states/state.ts";
+export type { StateWire } from "./states/state.ts";
+export { StateType } from "./states/state-type.ts";
+export { raiseStateError, stateError } from "./states/state-error.ts";
+export {
+  AwaitingConcurrencySlot,
+  AwaitingRetry,
+  Cancelled,
+  Cancelling,
+  Completed,
+  Crashed,
+  Failed,
+  InfrastructurePending,
+  Late,
+  Paused,
+  Pending,
+  Retrying,
+  Running,
+  Scheduled,
+  state,
+  Submitting,
+  Suspended,
+} from "./states/constructors.ts";
+export {
+  CancelledRun,
+  CrashedRun,
+  FailedRun,
+  MissingResult,
+  PausedRun,
+  TimeoutError,
+  UnfinishedRun,
+} from "./states/run-errors.ts";
+
+export { Block } from "./block/block.ts";
+export type { BlockOf, Notifier } from "./block/block.ts";
+export type { BlockPromise } from "./block/block-promise.ts";
+export type { BlockRef, BlockTypes } from "./block/reference.ts";
+export type { BlockSummary } from "./block/list-blocks.ts";
+export type { NotifyMessage } from "./block/notify-message.ts";
+export type { Receipt } from "./block/receipt.ts";
+export { NotificationBlock } from "./block/notification.ts";
+export { blockField } from "./block/nested-block.ts";
+export { secret, secretBytes, secretDict } from "./block/secret-field.ts";
+export {
+  BlockAlreadyExistsError,
+  BlockInUseError,
+  BlockKeyUnavailableError,
+  BlockNameRequiredError,
+  BlockNotFoundError,
+  BlockNotSavedError,
+  BlockReferenceCycleError,
+  BlockReferenceDepthError,
+  BlockRevisionConflictError,
+  BlockTamperedError,
+  BlockTooLargeError,
+  BlockTypeNotFoundError,
+  BlockValidationError,
+  DeliveryFailedError,
+  InvalidBlockNameError,
+  InvalidBlockReferenceError,
+  InvalidBlockRegistrationError,
+  InvalidEncryptionKeyError,
+  InvalidPayloadError,
+  KeychainUnavailableError,
+  MaskedValueError,
+  MissingReferenceError,
+  ProtectedBlockTypeError,
+  ReservedNameError,
+  UnknownBlockTypeError,
+} from "./block/errors.ts";
+
+export { CustomWebhook } from "../blocks/custom-webhook.ts";
+export { DateTimeBlock } from "../blocks/date-time.ts";
+export { EmailServerCredentials } from "../blocks/email-server-credentials.ts";
+export { EmailSmtp } from "../blocks/email-smtp.ts";
+export { Inbox } from "../blocks/inbox.ts";
+export { JsonBlock } from "../blocks/json.ts";
+export { SecretBlock, SecretBlock as Secret } from "../blocks/secret.ts";
+export { SlackWebhook } from "../blocks/slack-webhook.ts";
+export { StringBlock } from "../blocks/string.ts";
+
+export { closeDefaultHub, openHub, settings, withHub } from "./hub.ts";
+export type { Hub } from "./hub.ts";
+export { loadConfig } from "./config/load.ts";
+export type { Config } from "./config/config.ts";

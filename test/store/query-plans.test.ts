@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Database, query, type Query, type SqlValue } from "../../src/store/sqlite/database.ts";
+import * as outbox from "../../src/store/sqlite/outbox-statements.ts";
+import * as runs from "../../src/store/sqlite/run-statements.ts";
+import * as blocks from "../../src/store/sqlite/block-statements.ts";
+import { sqliteFixture, type StoreFixture } from "../support/store-fixture.ts";
+
+/** Statements that walk a table backwards on purpose, until a page is full, and tables with a handful of rows. */
+const WALKS = /^SCAN (r|d|deliveries|block_types|encryption_keys|busy|json_each)\b/;
+
+let fixture: StoreFixture & { readonly path: string };
+let db: Database;
+
+beforeAll(async () => {
+  fixture = await sqliteFixture();
+  db = new Database(fixture.path, { readOnly: true });
+});
+afterAll(async () => {
+  db.close();
+  await fixture[Symbol.asyncDispose]();
+});
+
+function planOf(statement: Query<never, unknown>): string[] {
+  const explain = query<readonly SqlValue[], { detail: string }>(`explain query plan ${statement.sql}`);
+  const places = Math.max((statement.sql.match(/\?(?!\d)/g) ?? []).length, ...[...statement.sql.matchAll(/\?(\d)/g)].map((match) => Number(match[1])), 0);
+  return db.all(explain, ...Array.from({ length: places }, () => "1")).map((row) => row.detail);
+}
+
+describe("query plans", () => {
+  it.each([
+    ["claiming", outbox.CANDIDATES, "deliveries_work"],
+    ["the lock of a destination", outbox.HELD_BY_OTHER, "deliveries_work"],
+    ["the order of a subject", outbox.UNFINISHED_BETWEEN, "deliveries_open"],
+    ["recovery", outbox.RECOVER, "deliveries_work"],
+    ["dead letters", outbox.LIST_OF_STATUS, "deliveries_work"],
+    ["what is due", outbox.DUE, "deliveries_due"],
+    ["open flow runs", runs.LIST_OPEN_FLOW_RUNS, "flow_runs_open"],
+    ["open task runs", runs.LIST_OPEN_TASK_RUNS, "task_runs_open"],
+    ["the runs of a flow", runs.LIST_FLOW_RUNS_OF_FLOW, "flow_runs_by_flow"],
+    ["runs in a state", runs.LIST_FLOW_RUNS_IN_STATE, "flow_runs_by_state"],
+    ["task runs of a flow run", runs.LIST_TASK_RUNS, "task_runs_of_flow_run"],
+    ["states of a flow run", runs.LIST_STATES_OF_FLOW_RUN, "states_of_flow_run"],
+    ["states of a task run", runs.LIST_STATES_OF_TASK_RUN, "states_of_task_run"],
+    ["a run by its name", runs.FIND_FLOW_RUN_BY_NAME, "flow_runs_by_name"],
+    ["hook outcomes", runs.LIST_HOOK_OUTCOMES, "hook_outcomes_of_flow_run"],
+    ["deliveries of a run", outbox.LIST_OF_RUN, "deliveries_of_flow_run"],
+    ["attempts", outbox.ATTEMPTS, "attempts_of_delivery"],
+    ["a document by its reference", blocks.READ_DOCUMENT, "block_documents"],
+    ["referrers", blocks.LIST_REFERRERS, "block_references_to"],
+  ] as const)("%s uses its index", (_name, statement, index) => {
+    expect(planOf(statement).join("\n")).toContain(index);
+  });
+
+  it("sort nothing that an index gives in order", () => {
+    const sorted = [outbox.CANDIDATES, runs.LIST_FLOW_RUNS, runs.LIST_FLOW_RUNS_OF_FLOW, runs.LIST_FLOW_RUNS_IN_STATE, outbox.LIST_NEWEST];
+
+    for (const statement of sorted) expect(planOf(statement).filter((step) => step.includes("TEMP B-TREE"))).toEqual([]);
+  });
+
+  it("scan nothing by accident", () => {
+    const statements = Object.values({ ...outbox, ...runs, ...blocks });
+
+    const scans = statements.flatMap((statement) => planOf(statement).filter((step) => step.startsWith("SCAN") && !step.includes("INDEX") && !WALKS.test(step)));
+
+    expect(statements.length).toBeGreaterThan(30);
+    expect(scans).toEqual([]);
+  });
+});
