@@ -133,7 +133,7 @@ export class CustomWebhook extends NotificationBlock.define({
   },
 }) {}
 
-declare module "../src/sdk.ts" {
+declare module "../src/block/reference.ts" {
   interface BlockTypes {
     "custom-webhook": CustomWebhook;
   }

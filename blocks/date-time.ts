@@ -10,7 +10,7 @@ export class DateTimeBlock extends Block.define({
     .meta({ title: "DateTime" }),
 }) {}
 
-declare module "../src/sdk.ts" {
+declare module "../src/block/reference.ts" {
   interface BlockTypes {
     "date-time": DateTimeBlock;
   }

@@ -53,7 +53,7 @@ function portOf(name: keyof typeof SMTP_TYPES | Lowercase<keyof typeof SMTP_TYPE
   return SMTP_TYPES[name.toUpperCase() as keyof typeof SMTP_TYPES];
 }
 
-declare module "../src/sdk.ts" {
+declare module "../src/block/reference.ts" {
   interface BlockTypes {
     "email-server-credentials": EmailServerCredentials;
   }

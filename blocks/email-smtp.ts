@@ -107,7 +107,7 @@ export class EmailSmtp extends NotificationBlock.define({
   },
 }) {}
 
-declare module "../src/sdk.ts" {
+declare module "../src/block/reference.ts" {
   interface BlockTypes {
     "email-smtp": EmailSmtp;
   }

@@ -22,7 +22,7 @@ export class Inbox extends NotificationBlock.define({
   }),
 }) {}
 
-declare module "../src/sdk.ts" {
+declare module "../src/block/reference.ts" {
   interface BlockTypes {
     inbox: Inbox;
   }

@@ -8,7 +8,7 @@ export class JsonBlock extends Block.define({
   schema: z.object({ value: z.json().meta({ description: "The value." }) }).meta({ title: "JSON" }),
 }) {}
 
-declare module "../src/sdk.ts" {
+declare module "../src/block/reference.ts" {
   interface BlockTypes {
     json: JsonBlock;
   }

@@ -43,7 +43,7 @@ function parsed(text: string): JsonValue {
   }
 }
 
-declare module "../src/sdk.ts" {
+declare module "../src/block/reference.ts" {
   interface BlockTypes {
     secret: SecretBlock;
   }

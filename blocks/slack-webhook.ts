@@ -118,7 +118,7 @@ export class SlackWebhook extends NotificationBlock.define({
   classify,
 }) {}
 
-declare module "../src/sdk.ts" {
+declare module "../src/block/reference.ts" {
   interface BlockTypes {
     "slack-webhook": SlackWebhook;
   }

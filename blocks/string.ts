@@ -8,7 +8,7 @@ export class StringBlock extends Block.define({
   schema: z.object({ value: z.string().meta({ description: "The text." }) }).meta({ title: "String" }),
 }) {}
 
-declare module "../src/sdk.ts" {
+declare module "../src/block/reference.ts" {
   interface BlockTypes {
     string: StringBlock;
   }

@@ -49,6 +49,8 @@ export interface Hub extends Core {
   drain(options?: { readonly deadlineMs?: number }): Promise<DrainReport>;
   /** Declares the runs of dead processes Crashed and queues what they were sending. */
   sweep(): Promise<SweepReport>;
+  /** For the listener of the process's end, where nothing can wait: stores what is held back and closes. */
+  closeSync(): void;
 }
 
 export interface HubPorts {
@@ -115,6 +117,10 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
     engine,
     dispatcher,
     sweep,
+    closeSync: () => {
+      lease.removeSync();
+      store.closeSync();
+    },
     drain: async (options) => {
       await store.runs.flush();
       return dispatcher.drain({ deadlineMs: options?.deadlineMs ?? config.drainTimeoutMs });
@@ -177,8 +183,15 @@ const currentConfig = (): Config => scope.getStore()?.config ?? loadConfig();
 let defaultCore: Promise<Core> | undefined;
 let defaultHub: Promise<Hub> | undefined;
 
+/** What the exit listener closes; the promises below cannot be awaited there. */
+let openParts: { readonly closeSync: () => void } | undefined;
+
 const sharedCore = (): Promise<Core> => {
-  defaultCore ??= openCore().then((core) => (closeAtExit(), core));
+  defaultCore ??= openCore().then((core) => {
+    openParts = core.store;
+    closeAtExit();
+    return core;
+  });
   return defaultCore;
 };
 
@@ -186,7 +199,12 @@ const sharedCore = (): Promise<Core> => {
 export function currentHub(): Promise<Hub> {
   const current = scope.getStore();
   if (current !== undefined) return Promise.resolve(current);
-  defaultHub ??= sharedCore().then((core) => startHub(core, {}));
+  defaultHub ??= sharedCore()
+    .then((core) => startHub(core, {}))
+    .then((hub) => {
+      openParts = hub;
+      return hub;
+    });
   return defaultHub;
 }
 
@@ -195,15 +213,21 @@ export async function closeDefaultHub(): Promise<void> {
   const [core, hub] = [defaultCore, defaultHub];
   defaultCore = undefined;
   defaultHub = undefined;
+  openParts = undefined;
   if (hub !== undefined) {
     await using running = await hub;
     await running.drain();
   } else if (core !== undefined) await (await core)[Symbol.asyncDispose]();
 }
 
+let isListening = false;
+
 /** `beforeExit` may still wait; a process that exits at once leaves its deliveries to the next one. */
 function closeAtExit(): void {
-  process.once("beforeExit", () => {
+  if (isListening) return;
+  isListening = true;
+  process.on("exit", () => openParts?.closeSync());
+  process.on("beforeExit", () => {
     void closeDefaultHub().catch((error: unknown) => {
       process.exitCode ||= 1;
       process.emitWarning(error instanceof Error ? error.message : String(error), { type: "BellhopWarning", code: "BELLHOP_CLOSE_FAILED" });

@@ -10,7 +10,8 @@ export { task } from "./task.ts";
 export type { Task, TaskHooks, TaskOptions } from "./task.ts";
 export type { AnyFlow, AnyTask, RunOptions } from "./engine/definition.ts";
 export { SystemExit, TerminationError } from "./engine/interruption.ts";
-export { getRunContext, runtime } from "./engine/runtime.ts";
+export { getRunContext, MissingContextError } from "./engine/run-context.ts";
+export { runtime } from "./engine/runtime.ts";
 export { tags } from "./engine/tags.ts";
 export type { FlowRun, TaskRun } from "./runs/run-view.ts";
 

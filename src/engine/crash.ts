@@ -86,7 +86,8 @@ function stopListening(): void {
 /** Listens to the end of the process, but only while runs are active. */
 export const watcher: ActivityWatcher = {
   begin: () => {
-    process.on("exit", onExit);
+    // Before the listener that closes the store, which is older.
+    process.prependListener("exit", onExit);
     process.on("uncaughtException", onUncaught);
     for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   },

@@ -10,6 +10,6 @@ export function withoutTitleLine(body: string, title: string): string {
   const line = bare(body.slice(0, end));
   const wanted = bare(title);
   const isTitle = wanted !== "" && line.endsWith(wanted) && line.length - wanted.length <= LONGEST_SYMBOL;
-  const rest = body.slice(end).trimStart();
+  const rest = body.slice(end + 1).replace(/^\n+/, "");
   return isTitle && rest !== "" ? rest : body;
 }

@@ -245,7 +245,7 @@ describe("smtp executor", () => {
     expect(await executor.execute(planFor(port), { label: "l", deliveryId: "d" })).toMatchObject({ outcome: { kind: "retry", reason: "cancelled" } });
   });
 
-  it("reads no file and fetches no address that a template names", async () => {
+  it("gives up when the mail library refuses a local file", () => {
     const error = Object.assign(new Error("File access rejected"), { code: "ESTREAM", originalCode: "EFILEACCESS" });
 
     expect(classifySmtpError(error, false)).toMatchObject({ kind: "permanent", reason: "invalid-config" });

@@ -23,6 +23,13 @@ class Lamp extends Block.define({
   }
 }
 
+// As a user's own type does it, under the package's name.
+declare module "../../src/index.ts" {
+  interface BlockTypes {
+    "typed-lamp": Lamp;
+  }
+}
+
 /** Checked by the compiler; never called. */
 function typed(ref: string): void {
   expectTypeOf(Block.load("slack-webhook/ops")).resolves.toEqualTypeOf<SlackWebhook>();
@@ -32,6 +39,7 @@ function typed(ref: string): void {
   expectTypeOf(Block.load(ref)).resolves.toEqualTypeOf<Block & Notifier>();
   expectTypeOf(Block.load("no-such-type/x")).resolves.toEqualTypeOf<Block & Notifier>();
   expectTypeOf(Block.load(ref).notify("hi")).resolves.toEqualTypeOf<Receipt>();
+  expectTypeOf(Block.load("typed-lamp/desk")).resolves.toEqualTypeOf<Lamp>();
   expectTypeOf(SlackWebhook.load("ops")).resolves.toEqualTypeOf<SlackWebhook>();
   expectTypeOf(Lamp.load("desk")).toEqualTypeOf<BlockPromise<Lamp>>();
   expectTypeOf(Lamp.load("desk").glow).toEqualTypeOf<(seconds: number) => Promise<number>>();

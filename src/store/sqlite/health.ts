@@ -10,7 +10,7 @@ const READ_ENGINE = query<[], { engine: string; journalMode: string }>(
   "select sqlite_version() as engine, journal_mode as journalMode from pragma_journal_mode",
 );
 
-/** Reads every page; blocks the process for about a second per gigabyte. */
+/** Reads every page, and blocks the process as long as that takes. */
 const CHECK = query<[], { problem: string }>("select integrity_check as problem from pragma_integrity_check");
 const CHECK_LINKS = query<[], { problem: string }>(
   `select 'row ' || rowid || ' of "' || "table" || '" refers to a missing row of "' || parent || '"' as problem
@@ -32,7 +32,7 @@ function findProblems(db: Database): string[] {
 }
 
 export interface HealthOptions {
-  /** Also check every page and link. Default false: it takes about a second per gigabyte. */
+  /** Also check every page and link. Default false: it reads the whole file. */
   readonly integrity?: boolean;
 }
 
