@@ -18,13 +18,18 @@ function addressOf(mailbox: string): string {
 }
 
 // The mail library silently leaves out what it cannot parse, so each address is checked by itself.
-const mailbox = z.string().trim().refine((text) => addressOf(text) !== "", 'must be an address such as "Ops <ops@example.org>"');
+const mailbox = z
+  .string()
+  .trim()
+  .refine((text) => addressOf(text) !== "", 'must be an address such as "Ops <ops@example.org>"');
 // oxlint-disable-next-line no-control-regex -- a line end here would start another mail header
 const oneLine = z.string().refine((text) => !/[\u0000-\u001f\u007f]/.test(text), "must be one line");
 
 const schema = z
   .object({
-    credentials: blockField(() => EmailServerCredentials).meta({ description: "The mail server, and the login there." }),
+    credentials: blockField(() => EmailServerCredentials).meta({
+      description: "The mail server, and the login there.",
+    }),
     from: mailbox.meta({ description: "Sender." }),
     to: z.array(mailbox).min(1).meta({ description: "Recipients." }),
     cc: z.array(mailbox).default([]),
@@ -54,7 +59,9 @@ function htmlOf(message: Message): string {
   const { html, body, fields } = message;
   if (html !== undefined && /^\s*<(!doctype|html)\b/i.test(html)) return html;
   const text = html ?? `<p style="white-space:pre-wrap">${escape(body)}</p>`;
-  const rows = fields.map(({ name, value }) => `<tr><th align="left">${escape(name)}</th><td>${escape(value)}</td></tr>`);
+  const rows = fields.map(
+    ({ name, value }) => `<tr><th align="left">${escape(name)}</th><td>${escape(value)}</td></tr>`,
+  );
   const table = rows.length === 0 ? "" : `\n<table cellpadding="4">${rows.join("")}</table>`;
   const links = safeLinks(message).map(({ label, url }) => `\n<p><a href="${escape(url)}">${escape(label)}</a></p>`);
   return `<!doctype html><html lang="en"><body style="font-family:sans-serif">\n${text}${table}${links.join("")}\n</body></html>`;
@@ -72,7 +79,8 @@ export class EmailSmtp extends NotificationBlock.define({
   slug: "email-smtp",
   name: "Email SMTP",
   description: "Sends mail through a mail server.",
-  codeExample: 'import { Block } from "bellhop";\n\nawait Block.load("email-smtp/oncall").notify("The body", "The subject");',
+  codeExample:
+    'import { Block } from "bellhop";\n\nawait Block.load("email-smtp/oncall").notify("The body", "The subject");',
   schema,
   dialect: "html",
   limits: { title: MAX_SUBJECT, body: MAX_BODY },

@@ -16,7 +16,11 @@ export class Inbox extends NotificationBlock.define({
   build: ({ config, message }) => ({
     executor: "inbox",
     title: `${config.title_prefix}${message.title}`,
-    body: [message.body, ...message.fields.map(({ name, value }) => `${name}: ${value}`), ...message.links.map(({ label, url }) => `${label}: ${url}`)]
+    body: [
+      message.body,
+      ...message.fields.map(({ name, value }) => `${name}: ${value}`),
+      ...message.links.map(({ label, url }) => `${label}: ${url}`),
+    ]
       .filter((line) => line !== "")
       .join("\n"),
   }),

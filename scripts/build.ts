@@ -16,9 +16,6 @@ const entries = (): Record<string, string> => {
 };
 
 rmSync(join(ROOT, "dist"), { recursive: true, force: true });
-const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-execFileSync(process.execPath, [tsc, "-p", join(ROOT, "tsconfig.build.json")], { stdio: "inherit" });
-
 const bundle = await rolldown({ input: entries(), cwd: ROOT, platform: "node", external: EXTERNAL });
 await bundle.write({
   dir: join(ROOT, "dist"),
@@ -28,3 +25,6 @@ await bundle.write({
   minify: false,
 });
 await bundle.close();
+
+const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
+execFileSync(process.execPath, [tsc, "-p", join(ROOT, "tsconfig.build.json")], { stdio: "inherit" });

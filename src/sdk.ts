@@ -19,6 +19,9 @@ export type { NotifyMessage } from "./block/notify-message.ts";
 export type { Receipt } from "./block/receipt.ts";
 export { bytes, chars } from "./channel/channel.ts";
 export { escapeSlack, slackBlocks, slackText } from "./channel/slack-layout.ts";
+export { type PlaceholderValues, fillDeep, fillText, placeholdersIn } from "./channel/placeholders.ts";
+export { headerValue, isSettableHeader } from "./channel/request-header.ts";
+export { isWebUrl } from "./channel/web-url.ts";
 export type {
   BuildInput,
   ChannelDefinition,
@@ -37,3 +40,4 @@ export type {
 export type { Message, MessageField, MessageLink, Severity } from "./channel/message.ts";
 export type { Outcome, RateScope, Reason } from "./channel/outcome.ts";
 export { fit } from "./templating/fit.ts";
+export { SEVERITY_LOOK } from "./templating/severity.ts";

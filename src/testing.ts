@@ -93,7 +93,8 @@ export function channelCases<Input>(Type: ChannelClass<Input>, options: ChannelC
         inbox.answerNext({ status, headers, body }, { status, headers, body });
         const { outcome } = await send(message);
         assert.equal(outcome.kind === "delivered" ? "delivered" : outcome.reason, expected.outcome);
-        if (expected.retryAfterMs !== undefined) assert.equal(outcome.kind === "retry" ? outcome.afterMs : undefined, expected.retryAfterMs);
+        if (expected.retryAfterMs !== undefined)
+          assert.equal(outcome.kind === "retry" ? outcome.afterMs : undefined, expected.retryAfterMs);
       }),
     ),
     test("tries again after a 5xx", async ({ send, inbox }) => {
@@ -104,7 +105,10 @@ export function channelCases<Input>(Type: ChannelClass<Input>, options: ChannelC
     test("takes a connection cut after the request for an open question", async ({ send, inbox }) => {
       inbox.answerNext("reset");
       const { outcome } = await send(message);
-      assert.deepEqual([outcome.kind, outcome.kind === "retry" && outcome.reason, outcome.kind === "retry" && outcome.ambiguous], ["retry", "network", true]);
+      assert.deepEqual(
+        [outcome.kind, outcome.kind === "retry" && outcome.reason, outcome.kind === "retry" && outcome.ambiguous],
+        ["retry", "network", true],
+      );
     }),
     test("gives up on a server that does not answer in time", async ({ send, inbox, expire }) => {
       inbox.answerNext("hang");
@@ -136,7 +140,9 @@ export function channelCases<Input>(Type: ChannelClass<Input>, options: ChannelC
       await inbox.received(3);
       stopped.abort();
       shown.push(await sending, logged);
-      const text = shown.map((item) => (typeof item === "string" ? item : inspect(item, { depth: 12, showHidden: true }))).join("\n");
+      const text = shown
+        .map((item) => (typeof item === "string" ? item : inspect(item, { depth: 12, showHidden: true })))
+        .join("\n");
       for (const secret of secretsIn(block)) {
         // Very short values occur in ordinary text.
         const leaks = secret.length >= 5 && formsOf(secret).some((form) => text.includes(form));
@@ -187,7 +193,8 @@ async function openBench(block: object): Promise<Bench> {
     inbox,
     logged,
     expire: () => timers.forEach((fire) => fire()),
-    send: (message, signal) => sendThrough(block, message, { transport: local, ...(signal === undefined ? {} : { signal }) }),
+    send: (message, signal) =>
+      sendThrough(block, message, { transport: local, ...(signal === undefined ? {} : { signal }) }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -197,7 +204,8 @@ const redirected = <Config>(channel: ChannelDefinition<Config>, origin: string):
   ...channel,
   build: (input) => {
     const plan = channel.build(input);
-    if (plan.executor !== "http" && plan.executor !== "slack-webhook") throw new Error(`channelCases tests channels over HTTP, not ${plan.executor}`);
+    if (plan.executor !== "http" && plan.executor !== "slack-webhook")
+      throw new Error(`channelCases tests channels over HTTP, not ${plan.executor}`);
     const { pathname, search } = new URL(plan.url);
     return { ...plan, url: `${origin}${pathname}${search}`, allowPrivateUrls: true };
   },
@@ -213,12 +221,14 @@ function onlyRequest(inbox: Inbox): ReceivedRequest {
 function compareRequest(request: ReceivedRequest, expected: ChannelCasesOptions<never>["sends"]): void {
   if (expected.method !== undefined) assert.equal(request.method, expected.method);
   if (expected.path !== undefined) assert.equal(request.path, expected.path);
-  for (const [name, value] of Object.entries(expected.headers ?? {})) assert.equal(request.headers[name], value, `header ${name}`);
+  for (const [name, value] of Object.entries(expected.headers ?? {}))
+    assert.equal(request.headers[name], value, `header ${name}`);
   if (expected.json !== undefined) assert.deepEqual(request.json, expected.json);
   if (expected.body !== undefined) assert.equal(request.raw, expected.body);
 }
 
-const describeAnswer = ({ status, body = "" }: ExpectedAnswer): string => (body === "" ? `HTTP ${status}` : `HTTP ${status} ${body.slice(0, 40)}`);
+const describeAnswer = ({ status, body = "" }: ExpectedAnswer): string =>
+  body === "" ? `HTTP ${status}` : `HTTP ${status} ${body.slice(0, 40)}`;
 
 /** A complete message from the parts that matter to a test. */
 export const fullMessage = (parts: Partial<Message> & Pick<Message, "body">): Message => ({
@@ -239,7 +249,8 @@ export function memoryInbox(): InboxStore {
   const messages: InboxMessage[] = [];
   return {
     keep: async (message) => void messages.unshift(message),
-    list: async ({ inbox, limit = 50 } = {}) => messages.filter((message) => inbox === undefined || message.inbox === inbox).slice(0, Math.min(limit, 200)),
+    list: async ({ inbox, limit = 50 } = {}) =>
+      messages.filter((message) => inbox === undefined || message.inbox === inbox).slice(0, Math.min(limit, 200)),
     clear: async (inbox) => {
       const kept = messages.filter((message) => inbox !== undefined && message.inbox !== inbox);
       return messages.splice(0, messages.length, ...kept).length - kept.length;
@@ -282,7 +293,11 @@ export function createRecorder(): Recorder {
     endNext: (...next) => void outcomes.push(...next),
     send: async (request) => {
       sent.push({ label: request.label, message: request.message, plan: plan(request) });
-      return { outcome: outcomes.shift() ?? { kind: "delivered", providerId: request.message.deliveryId }, durationMs: 0, status: 200 };
+      return {
+        outcome: outcomes.shift() ?? { kind: "delivered", providerId: request.message.deliveryId },
+        durationMs: 0,
+        status: 200,
+      };
     },
     [Symbol.asyncDispose]: async () => undefined,
   };

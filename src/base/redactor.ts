@@ -12,11 +12,21 @@ export interface Redactor {
   /** Masks this value from now on, in all its written forms. Values under 5 characters are ignored. */
   register(value: string): void;
   redact(text: string): string;
+  /** Masks this value no more. */
+  forget(value: string): void;
   /** How many values are known. */
   readonly size: number;
 }
 
 const escapeRegExp = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a stray percent sign: it is written as it is
+  }
+}
 
 /** Every way in which the value is likely to be written somewhere. */
 function formsOf(value: string): string[] {
@@ -26,6 +36,8 @@ function formsOf(value: string): string[] {
     const url = new URL(value);
     const tail = url.pathname + url.search;
     if (tail.length >= SHORTEST_PATH) raws.push(tail);
+    // The part that is the credential may be quoted without the rest: `.../services/T0/B0/<token>`, `//user:<password>@`.
+    raws.push(...url.pathname.split("/").filter((part) => part.length >= SHORTEST_PATH), decoded(url.password));
     // The parser may write the address differently (host in lower case, escapes added).
     if (url.href !== value) raws.push(url.href);
   }
@@ -54,6 +66,9 @@ export function createRedactor(capacity: number = DEFAULT_CAPACITY): Redactor {
     get size() {
       return known.size;
     },
+    forget: (value) => {
+      if (known.delete(value)) pattern = undefined;
+    },
     register(value) {
       if (value.length < SHORTEST || value === MASK) return;
       const forms = known.get(value);
@@ -77,6 +92,34 @@ export function createRedactor(capacity: number = DEFAULT_CAPACITY): Redactor {
 
 const processWide = createRedactor();
 
+/** Values masked for a while, and how many ask for it: secret parameters of the runs under way. */
+const passing = createRedactor();
+const askers = new Map<string, number>();
+
+/** From here on a text is no ordinary word. Unit: UTF-16 units. */
+const SHORTEST_PASSING = 8;
+
+/** Masks these values until the result is disposed. Values under 8 characters are ignored: they may be ordinary words. */
+export function maskWhile(values: readonly string[]): Disposable {
+  const long = values.filter((value) => value.length >= SHORTEST_PASSING);
+  for (const value of long) {
+    askers.set(value, (askers.get(value) ?? 0) + 1);
+    passing.register(value);
+  }
+  return {
+    [Symbol.dispose]: () => {
+      for (const value of long) {
+        const left = (askers.get(value) ?? 1) - 1;
+        if (left > 0) askers.set(value, left);
+        else {
+          askers.delete(value);
+          passing.forget(value);
+        }
+      }
+    },
+  };
+}
+
 /** Masks this value in everything that passes {@link redact} from now on, in the whole process. */
 export const registerSecret = (value: string): void => processWide.register(value);
 
@@ -84,7 +127,7 @@ export const registerSecret = (value: string): void => processWide.register(valu
  * The text with every known secret masked: as it is, URL-encoded, JSON-escaped, base64 and base64url.
  * Logs, error details, records and rendered messages pass through here.
  */
-export const redact = (text: string): string => processWide.redact(text);
+export const redact = (text: string): string => passing.redact(processWide.redact(text));
 
 /** Applies {@link redact} to all texts of a JSON value, keys included. */
 export function redactDeep(value: JsonValue): JsonValue {

@@ -71,6 +71,9 @@ function toJsonSchema(schema: z.ZodObject): SchemaNode {
     override: ({ zodSchema, jsonSchema }) => {
       const nested = nestedClassesOf(zodSchema);
       if (nested !== undefined) jsonSchema[NESTED_KEY] = nested.map((type) => type.definition.slug);
+      // zod leaves the examples of codecs out, because it cannot tell which side they show. Ours show the input.
+      const examples = z.globalRegistry.get(zodSchema)?.examples;
+      if (Array.isArray(examples)) jsonSchema.examples = examples;
     },
   });
   // zod types the result with keywords of all drafts; what is read here is the JSON behind it.

@@ -1,5 +1,6 @@
 import { lookup as systemLookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
+import { callbackify } from "node:util";
 import ipaddr from "ipaddr.js";
 import { BellhopError } from "../base/errors.ts";
 
@@ -97,18 +98,17 @@ export async function resolveChecked(
  * A `lookup` for sockets that hands over checked addresses only. The address that was checked is the one that is dialled,
  * so a name server that answers differently the second time (DNS rebinding) gains nothing.
  */
-export const guardedLookup =
-  (resolve: Resolver, allowPrivate: boolean): LookupFunction =>
-  (hostname, options, callback) => {
-    resolveChecked(hostname, resolve, allowPrivate).then(
-      (addresses) => {
-        if (options.all === true) return callback(null, [...addresses]);
-        const wanted = options.family === 6 || options.family === "IPv6" ? 6 : options.family === 4 || options.family === "IPv4" ? 4 : 0;
-        const first = addresses.find(({ family }) => wanted === 0 || family === wanted) ?? addresses[0];
-        return first === undefined
-          ? callback(new BellhopError("name_resolution_failed", { host: hostname }), "", 0)
-          : callback(null, first.address, first.family);
-      },
-      (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), "", 0),
-    );
-  };
+export function guardedLookup(resolve: Resolver, allowPrivate: boolean): LookupFunction {
+  const check = callbackify((hostname: string) => resolveChecked(hostname, resolve, allowPrivate));
+  return (hostname, options, callback) =>
+    check(hostname, (error, addresses) => {
+      if (error !== null) callback(error, "", 0);
+      else if (options.all === true) callback(null, [...addresses]);
+      else {
+        const family = Number(String(options.family ?? 0).replace("IPv", ""));
+        const first = addresses.find((each) => family === 0 || each.family === family) ?? addresses[0];
+        if (first === undefined) callback(new BellhopError("name_resolution_failed", { host: hostname }), "", 0);
+        else callback(null, first.address, first.family);
+      }
+    });
+}

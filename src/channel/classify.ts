@@ -35,13 +35,14 @@ export function classifyStatus(response: ChannelResponse): Outcome {
   const known = BY_STATUS[status];
   if (known !== undefined) return { ...known, detail };
   if (status >= 500 && status < 600) return { kind: "retry", reason: "server", ambiguous: false, detail };
-  if (status >= 300 && status < 400) return { kind: "permanent", reason: "redirect", detail: `Redirects are not followed; ${detail}` };
+  if (status >= 300 && status < 400)
+    return { kind: "permanent", reason: "redirect", detail: `Redirects are not followed; ${detail}` };
   if (status >= 400 && status < 500) return { kind: "permanent", reason: "invalid-payload", detail };
   return { kind: "permanent", reason: "unexpected-response", detail };
 }
 
 /** `HTTP 503: upstream down`. Not cut here: secrets in it are masked first, and half a secret is not recognised. */
-export function answerDetail({ status, text }: ChannelResponse): string {
+function answerDetail({ status, text }: ChannelResponse): string {
   const excerpt = text.trim();
   return excerpt === "" ? `HTTP ${status}` : `HTTP ${status}: ${excerpt}`;
 }
@@ -97,7 +98,10 @@ export function classifyError(error: unknown, written: boolean): Outcome {
     return retry("proxy", message, { ambiguous: false, maxAttempts: MAX_PROXY_ATTEMPTS });
   }
   if (code === "ENOTFOUND" || code === "name_resolution_failed") {
-    return retry("dns", "The host name has no address (ENOTFOUND)", { ambiguous: false, maxAttempts: MAX_DNS_ATTEMPTS });
+    return retry("dns", "The host name has no address (ENOTFOUND)", {
+      ambiguous: false,
+      maxAttempts: MAX_DNS_ATTEMPTS,
+    });
   }
   if (code === "EAI_AGAIN") return retry("dns", "The name service did not answer (EAI_AGAIN)", { ambiguous: false });
   if (isTlsCode(code)) return retry("tls", `TLS failed (${code})`, { ambiguous: false, maxAttempts: MAX_TLS_ATTEMPTS });

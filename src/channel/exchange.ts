@@ -2,7 +2,7 @@ import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
 
 /** Longest part of an answer that is read. Unit: bytes. */
-export const MAX_RESPONSE_BYTES = 65_536;
+const MAX_RESPONSE_BYTES = 65_536;
 
 export interface HttpAnswer {
   readonly kind: "answer";

@@ -17,7 +17,7 @@ export type Executed =
   | { readonly kind: "response"; readonly response: ChannelResponse }
   | { readonly kind: "outcome"; readonly outcome: Outcome; readonly status: number | null };
 
-export type PlanOf<K extends RequestPlan["executor"]> = Extract<RequestPlan, { executor: K }>;
+type PlanOf<K extends RequestPlan["executor"]> = Extract<RequestPlan, { executor: K }>;
 
 /** Carries out one kind of plan. Never throws for a failed send. */
 export interface Executor<K extends RequestPlan["executor"]> extends AsyncDisposable {

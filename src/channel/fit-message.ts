@@ -14,8 +14,15 @@ export function fitMessage(message: Message, limits: ChannelLimits, degrade?: "p
   const title = limits.title === undefined ? undefined : fit(message.title, scaled(limits.title));
   const body = fit(message.body, scaled(limits.body));
   const fields = fitFields(message, limits, scaled);
-  const truncated = message.truncated || title?.truncated === true || body.truncated || fields.length < message.fields.length;
-  if (degrade === undefined && truncated === message.truncated && fields === message.fields) return message;
+  const truncated = message.truncated || title?.truncated === true || body.truncated || fields !== message.fields;
+  if (
+    degrade === undefined &&
+    truncated === message.truncated &&
+    !body.truncated &&
+    title?.truncated !== true &&
+    fields === message.fields
+  )
+    return message;
   const { native, html, ...rest } = message;
   return {
     ...rest,
@@ -30,9 +37,11 @@ export function fitMessage(message: Message, limits: ChannelLimits, degrade?: "p
 
 function fitFields(message: Message, limits: ChannelLimits, scaled: (limit: Limit) => Limit): Message["fields"] {
   const { fieldValue, maxFields = message.fields.length } = limits;
-  const isLong = fieldValue !== undefined && message.fields.some(({ value }) => fit(value, scaled(fieldValue)).truncated);
+  const isLong =
+    fieldValue !== undefined && message.fields.some(({ value }) => fit(value, scaled(fieldValue)).truncated);
   if (!isLong && message.fields.length <= maxFields) return message.fields;
+  const cut = (value: string): string => (fieldValue === undefined ? value : fit(value, scaled(fieldValue)).text);
   return message.fields
     .slice(0, maxFields)
-    .map((field) => (fieldValue === undefined ? field : { ...field, value: fit(field.value, scaled(fieldValue)).text }));
+    .map(({ name, value, short }) => ({ name, value: cut(value), ...(short === undefined ? {} : { short }) }));
 }

@@ -20,7 +20,7 @@ const KEEP_ALIVE_MS = 4_000;
 const CONNECTIONS = 8;
 
 /** What decides which connections a request may share with others. */
-export interface ConnectPolicy {
+interface ConnectPolicy {
   /** Loopback, private and link-local targets are allowed. */
   readonly allowPrivate: boolean;
   /** PEM certificates trusted besides the usual ones. */
@@ -86,9 +86,16 @@ export function openHttpClient({ clock, version, env = {}, resolve = systemResol
         },
       });
       inFlight.add(exchange);
-      const headers = { "user-agent": userAgent, accept: "application/json, text/plain;q=0.9, */*;q=0.1", ...request.headers };
+      const headers = {
+        "user-agent": userAgent,
+        accept: "application/json, text/plain;q=0.9, */*;q=0.1",
+        ...request.headers,
+      };
       try {
-        agent.dispatch({ origin: url.origin, path: url.pathname + url.search, method: request.method, headers, body: request.body }, exchange);
+        agent.dispatch(
+          { origin: url.origin, path: url.pathname + url.search, method: request.method, headers, body: request.body },
+          exchange,
+        );
       } catch (error) {
         exchange.refuse(error);
       }
@@ -103,7 +110,8 @@ export function openHttpClient({ clock, version, env = {}, resolve = systemResol
         checkUrl(url, request.policy.allowPrivate);
         const agent = await agentFor(request.policy);
         // Behind a proxy the connection to the target is not ours, so its name is checked here instead.
-        if (proxies !== undefined && !request.policy.allowPrivate) await resolveChecked(bareHost(url.hostname), resolve, false);
+        if (proxies !== undefined && !request.policy.allowPrivate)
+          await resolveChecked(bareHost(url.hostname), resolve, false);
         if (closed) return { kind: "stopped", by: "shutdown", written: false };
         return await dispatch(agent, url, request);
       } catch (error) {
@@ -114,7 +122,7 @@ export function openHttpClient({ clock, version, env = {}, resolve = systemResol
       closed = true;
       for (const exchange of inFlight) exchange.stop("shutdown");
       const open = await Promise.allSettled(agents.values());
-      await Promise.all(open.map((agent) => (agent.status === "fulfilled" ? agent.value.destroy() : undefined)));
+      await Promise.all(open.filter((agent) => agent.status === "fulfilled").map((agent) => agent.value.destroy()));
     },
   };
 }
@@ -147,7 +155,9 @@ async function openAgent(policy: ConnectPolicy, proxies: Proxies | undefined, re
     ...tls,
     timeout: CONNECT_TIMEOUT_MS,
     allowH2: false,
-    ...(policy.allowPrivate && resolve === systemResolver ? {} : { lookup: guardedLookup(resolve, policy.allowPrivate) }),
+    ...(policy.allowPrivate && resolve === systemResolver
+      ? {}
+      : { lookup: guardedLookup(resolve, policy.allowPrivate) }),
   });
   const options: Agent.Options = {
     connections: CONNECTIONS,

@@ -25,16 +25,10 @@ export const openHttpExecutor = (client: HttpClient): Executor<"http"> => ({
 });
 
 function serialize(body: HttpPlan["body"]): { readonly text: string | null; readonly contentType?: string } {
-  switch (body.type) {
-    case "json":
-      return { text: JSON.stringify(body.value), contentType: "application/json" };
-    case "form":
-      return { text: new URLSearchParams(body.value).toString(), contentType: "application/x-www-form-urlencoded" };
-    case "text":
-      return { text: body.value, contentType: body.contentType ?? "text/plain; charset=utf-8" };
-    case "none":
-      return { text: null };
-  }
+  if (body.type === "none") return { text: null };
+  if (body.type === "json") return { text: JSON.stringify(body.value), contentType: "application/json" };
+  if (body.type === "text") return { text: body.value, contentType: body.contentType ?? "text/plain; charset=utf-8" };
+  return { text: new URLSearchParams(body.value).toString(), contentType: "application/x-www-form-urlencoded" };
 }
 
 const lowerCased = (headers: Readonly<Record<string, string>> = {}): Record<string, string> =>

@@ -2,6 +2,7 @@ import type { JsonValue } from "../base/json.ts";
 
 export type Severity = "info" | "success" | "warning" | "error" | "critical";
 
+/** One fact. Texts are in the channel's dialect, as the body is; for `html` they are plain. */
 export interface MessageField {
   readonly name: string;
   readonly value: string;
@@ -9,6 +10,7 @@ export interface MessageField {
 }
 
 export interface MessageLink {
+  /** In the channel's dialect; for `html` plain. */
   readonly label: string;
   readonly url: string;
   readonly primary?: boolean;

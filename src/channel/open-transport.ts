@@ -62,9 +62,18 @@ export function openTransport(options: TransportOptions): Transport {
       const degrade = first.outcome.kind === "permanent" ? first.outcome.degrade : undefined;
       const last = degrade === undefined ? first : degraded(first, await attempt(request, degrade), degrade);
       const outcome = cleanOutcome(last.outcome, () => scrubberFor(request.config, planForScrub(request)));
-      const result: SendResult = { outcome, status: last.status, durationMs: Math.round(clock.monotonic() - startedAtMs) };
+      const result: SendResult = {
+        outcome,
+        status: last.status,
+        durationMs: Math.round(clock.monotonic() - startedAtMs),
+      };
       if (outcome.kind !== "delivered") {
-        log.debug("send failed", { block: request.label, reason: outcome.reason, status: last.status, detail: outcome.detail });
+        log.debug("send failed", {
+          block: request.label,
+          reason: outcome.reason,
+          status: last.status,
+          detail: outcome.detail,
+        });
       }
       return result;
     },
@@ -76,7 +85,10 @@ export function openTransport(options: TransportOptions): Transport {
   };
 }
 
-function buildPlan<Config>({ channel, config, message }: SendRequest<Config>, degrade?: "plain" | "shrink"): RequestPlan {
+function buildPlan<Config>(
+  { channel, config, message }: SendRequest<Config>,
+  degrade?: "plain" | "shrink",
+): RequestPlan {
   const input: BuildInput<Config> = { config, message: fitMessage(message, channel.limits, degrade) };
   return channel.build(degrade === undefined ? input : { ...input, degrade });
 }
@@ -92,7 +104,12 @@ function planForScrub<Config>(request: SendRequest<Config>): RequestPlan | undef
 }
 
 /** The channel's own judgement, else the table's; then the delay that the server asked for. */
-function judge<Config>(executed: Executed, { channel }: SendRequest<Config>, plan: RequestPlan, nowMs: number): Attempted {
+function judge<Config>(
+  executed: Executed,
+  { channel }: SendRequest<Config>,
+  plan: RequestPlan,
+  nowMs: number,
+): Attempted {
   if (executed.kind === "outcome") return executed;
   const { response } = executed;
   const outcome = channel.classify?.(response, plan) ?? classifyStatus(response);
@@ -121,40 +138,56 @@ function openExecutors({ clock, inbox, version, env, resolve }: TransportOptions
   let closed = false;
   const once = <T extends AsyncDisposable>(open: () => Promise<T>): (() => Promise<T>) => {
     let value: Promise<T> | undefined;
-    return () => {
-      value ??= open().then(async (ready) => {
+    const start = async (): Promise<T> => {
+      try {
+        const ready = await open();
         opened.push(ready);
         if (closed) await ready[Symbol.asyncDispose]();
         return ready;
-      });
+      } catch (error) {
+        // What could not be loaded may be there the next time.
+        value = undefined;
+        throw error;
+      }
+    };
+    return () => {
+      value ??= start();
       return value;
     };
   };
   const client = once<HttpClient>(async () => {
     const { openHttpClient } = await import("./http-client.ts");
-    return openHttpClient({ clock, version, ...(env === undefined ? {} : { env }), ...(resolve === undefined ? {} : { resolve }) });
+    return openHttpClient({
+      clock,
+      version,
+      ...(env === undefined ? {} : { env }),
+      ...(resolve === undefined ? {} : { resolve }),
+    });
   });
-  const http = once<Executor<"http">>(async () => (await import("./http-executor.ts")).openHttpExecutor(await client()));
-  const slack = once<Executor<"slack-webhook">>(async () => (await import("./slack-executor.ts")).openSlackExecutor(await client()));
+  const http = once<Executor<"http">>(async () =>
+    (await import("./http-executor.ts")).openHttpExecutor(await client()),
+  );
+  const slack = once<Executor<"slack-webhook">>(async () =>
+    (await import("./slack-executor.ts")).openSlackExecutor(await client()),
+  );
   const smtp = once<Executor<"smtp">>(async () => {
-    const [{ openSmtpExecutor }, { systemResolver }] = await Promise.all([import("./smtp-executor.ts"), import("./address-guard.ts")]);
+    const [{ openSmtpExecutor }, { systemResolver }] = await Promise.all([
+      import("./smtp-executor.ts"),
+      import("./address-guard.ts"),
+    ]);
     return openSmtpExecutor({ clock, resolve: resolve ?? systemResolver });
   });
-  const local = once<Executor<"inbox">>(async () => (await import("./inbox-executor.ts")).openInboxExecutor(inbox, clock));
+  const local = once<Executor<"inbox">>(async () =>
+    (await import("./inbox-executor.ts")).openInboxExecutor(inbox, clock),
+  );
 
   return {
     async execute(plan, context) {
       if (closed) return { kind: "outcome", outcome: CLOSED, status: null };
-      switch (plan.executor) {
-        case "http":
-          return (await http()).execute(plan, context);
-        case "slack-webhook":
-          return (await slack()).execute(plan, context);
-        case "smtp":
-          return (await smtp()).execute(plan, context);
-        case "inbox":
-          return (await local()).execute(plan, context);
-      }
+      if (plan.executor === "http") return (await http()).execute(plan, context);
+      if (plan.executor === "slack-webhook") return (await slack()).execute(plan, context);
+      if (plan.executor === "smtp") return (await smtp()).execute(plan, context);
+      return (await local()).execute(plan, context);
     },
     async [Symbol.asyncDispose]() {
       closed = true;

@@ -1,8 +1,27 @@
 /** Why an attempt did not deliver. One closed list for retry rules, records, logs and metrics. */
 export type Reason =
-  | "auth" | "forbidden" | "not-found" | "gone" | "invalid-config" | "invalid-payload" | "too-large" | "format"
-  | "rate-limited" | "quota" | "server" | "timeout" | "network" | "dns" | "tls" | "proxy" | "blocked-address"
-  | "redirect" | "cancelled" | "partial" | "unexpected-response" | "key-unavailable";
+  | "auth"
+  | "forbidden"
+  | "not-found"
+  | "gone"
+  | "invalid-config"
+  | "invalid-payload"
+  | "too-large"
+  | "format"
+  | "rate-limited"
+  | "quota"
+  | "server"
+  | "timeout"
+  | "network"
+  | "dns"
+  | "tls"
+  | "proxy"
+  | "blocked-address"
+  | "redirect"
+  | "cancelled"
+  | "partial"
+  | "unexpected-response"
+  | "key-unavailable";
 
 /** How far a rate limit reaches. */
 export type RateScope = "target" | "block" | "credential" | "host";

@@ -13,13 +13,13 @@ interface ProfileBounds {
 }
 
 /** Full jitter over an exponentially growing interval. */
-export interface ExponentialProfile extends ProfileBounds {
+interface ExponentialProfile extends ProfileBounds {
   readonly baseMs: number;
   readonly capMs: number;
 }
 
 /** Fixed waits; the first entry belongs to the first attempt. */
-export interface ScheduledProfile extends ProfileBounds {
+interface ScheduledProfile extends ProfileBounds {
   readonly scheduleMs: readonly number[];
   /** Each wait varies by this share up and down. */
   readonly jitter: number;
@@ -48,7 +48,12 @@ export const RETRY_PROFILES: Readonly<Record<RetryProfileName, RetryProfile>> = 
   email: { baseMs: 5 * SECOND_MS, capMs: 15 * MINUTE_MS, maxAttempts: 10, maxAgeMs: 6 * HOUR_MS },
   sms: { baseMs: 5 * SECOND_MS, capMs: 5 * MINUTE_MS, maxAttempts: 4, maxAgeMs: 30 * MINUTE_MS },
   // The schedule adds up to 75.6 hours, 83.2 with all jitter upwards: the last attempt still fits.
-  webhook: { scheduleMs: WEBHOOK_SCHEDULE_MS, jitter: 0.1, maxAttempts: WEBHOOK_SCHEDULE_MS.length, maxAgeMs: 84 * HOUR_MS },
+  webhook: {
+    scheduleMs: WEBHOOK_SCHEDULE_MS,
+    jitter: 0.1,
+    maxAttempts: WEBHOOK_SCHEDULE_MS.length,
+    maxAgeMs: 84 * HOUR_MS,
+  },
 };
 
 /** Spread added after a delay that the server gave, so that a fleet does not wake at once. */
@@ -67,7 +72,10 @@ export function nextDelayMs(
   attempt: number,
   context: { readonly random: Random; readonly afterMs?: number },
 ): number {
-  const own = "scheduleMs" in profile ? scheduledDelayMs(profile, attempt, context.random) : jitteredDelayMs(profile, attempt, context.random);
+  const own =
+    "scheduleMs" in profile
+      ? scheduledDelayMs(profile, attempt, context.random)
+      : jitteredDelayMs(profile, attempt, context.random);
   if (context.afterMs === undefined) return Math.floor(own);
   return Math.floor(Math.max(own, context.afterMs) + context.random() * WAKE_SPREAD_MS);
 }

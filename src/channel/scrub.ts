@@ -44,28 +44,27 @@ export function cleanOutcome(outcome: Outcome, makeScrub: () => Scrub): Outcome 
   return { ...outcome, detail: toDetail(makeScrub()(outcome.detail)) };
 }
 
+// oxlint-disable-next-line no-control-regex -- control characters are what must go
+const GAPS = /[\s\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g;
+
 /** One line without control characters. Cut after masking: a cut secret would no longer be recognised. */
-const toDetail = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex -- control characters are what must go
-  text.replaceAll(/[\s\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, " ").slice(0, DETAIL_CHARS).toWellFormed();
+const toDetail = (text: string): string => text.replaceAll(GAPS, " ").slice(0, DETAIL_CHARS).toWellFormed();
 
 /** The plan as it may be shown: addresses by host only, passwords and header credentials masked. */
 export function maskPlan(plan: RequestPlan, scrub: Scrub): RequestPlan {
-  switch (plan.executor) {
-    case "slack-webhook":
-      return { ...plan, url: redactUrl(plan.url), payload: scrubDeep(plan.payload, scrub) };
-    case "http": {
-      const headers = plan.headers === undefined ? {} : { headers: scrubDeep(plan.headers, scrub) };
-      return { ...plan, url: redactUrl(plan.url), ...headers, body: scrubDeep(plan.body, scrub) };
-    }
-    case "smtp": {
-      const { auth } = plan.server;
-      const server = auth === undefined ? plan.server : { ...plan.server, auth: { ...auth, pass: MASK } };
-      return { ...plan, server, mail: scrubDeep(plan.mail, scrub) };
-    }
-    case "inbox":
-      return scrubDeep(plan, scrub);
+  if (plan.executor === "slack-webhook") {
+    return { ...plan, url: redactUrl(plan.url), payload: scrubDeep(plan.payload, scrub) };
   }
+  if (plan.executor === "http") {
+    const headers = plan.headers === undefined ? {} : { headers: scrubDeep(plan.headers, scrub) };
+    return { ...plan, url: redactUrl(plan.url), ...headers, body: scrubDeep(plan.body, scrub) };
+  }
+  if (plan.executor === "smtp") {
+    const { auth } = plan.server;
+    const server = auth === undefined ? plan.server : { ...plan.server, auth: { ...auth, pass: MASK } };
+    return { ...plan, server, mail: scrubDeep(plan.mail, scrub) };
+  }
+  return scrubDeep(plan, scrub);
 }
 
 function scrubDeep<T>(value: T, scrub: Scrub): T {

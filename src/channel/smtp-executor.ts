@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { callbackify } from "node:util";
+import type { createTransport } from "nodemailer";
 import type SMTPPool from "nodemailer/lib/smtp-pool";
 import type { Clock } from "../base/clock.ts";
 import { BellhopError } from "../base/errors.ts";
@@ -47,7 +49,7 @@ export interface SmtpExecutorOptions {
 
 /** Sends mail over one pool of connections per server configuration. */
 export async function openSmtpExecutor(options: SmtpExecutorOptions): Promise<Executor<"smtp">> {
-  const { createTransport } = await import("nodemailer");
+  const nodemailer = await import("nodemailer");
   const pools = new Map<string, Pool>();
   const shutdown = new AbortController();
 
@@ -56,7 +58,7 @@ export async function openSmtpExecutor(options: SmtpExecutorOptions): Promise<Ex
     const key = createHash("sha256").update(JSON.stringify(server)).digest("base64");
     let pool = pools.get(key);
     if (pool === undefined) {
-      pool = openPool(createTransport, server, options);
+      pool = openPool(nodemailer.createTransport, server, options);
       pools.set(key, pool);
     }
     return pool;
@@ -86,10 +88,12 @@ interface Pool {
   close(): void;
 }
 
-type CreateTransport = typeof import("nodemailer").createTransport;
+type CreateTransport = typeof createTransport;
 
-function openPool(createTransport: CreateTransport, server: SmtpPlan["server"], { clock, resolve }: SmtpExecutorOptions): Pool {
+function openPool(create: CreateTransport, server: SmtpPlan["server"], { clock, resolve }: SmtpExecutorOptions): Pool {
   const { host, port, auth, verify = true, allowPrivateUrls = true, security } = server;
+  const target = { host, port, allowPrivate: allowPrivateUrls, timeoutMs: CONNECT_TIMEOUT_MS };
+  const connect = callbackify(() => openGuardedSocket(target, { clock, resolve }));
   const options: SMTPPool.Options & { readonly pool: true } = {
     ...POOL,
     ...SECURITY[security],
@@ -98,21 +102,18 @@ function openPool(createTransport: CreateTransport, server: SmtpPlan["server"], 
     ...(auth === undefined ? {} : { auth: { user: auth.user, pass: auth.pass } }),
     tls: { rejectUnauthorized: verify },
     getSocket: (_options, callback) => {
-      openGuardedSocket({ host, port, allowPrivate: allowPrivateUrls, timeoutMs: CONNECT_TIMEOUT_MS }, { clock, resolve }).then(
-        (connection) => callback(null, { connection }),
-        (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
-      );
+      connect((error, connection) => (error === null ? callback(null, { connection }) : callback(error)));
     },
   };
-  const transporter = createTransport(options);
+  const transporter = create(options);
   // A pooled connection may fail while nothing is being sent; the next send then opens another.
   transporter.on("error", () => undefined);
   // Which messages the server has begun to receive, by the signal that is unique to each send.
   const streams = new WeakMap<AbortSignal, { readonly readableDidRead: boolean }>();
   transporter.use("stream", (mail, done) => {
-    const create = mail.message.createReadStream.bind(mail.message);
+    const createStream = mail.message.createReadStream.bind(mail.message);
     mail.message.createReadStream = (readOptions) => {
-      const stream = create(readOptions);
+      const stream = createStream(readOptions);
       if (mail.data.signal !== undefined) streams.set(mail.data.signal, stream);
       return stream;
     };

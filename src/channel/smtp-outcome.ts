@@ -3,7 +3,7 @@ import { classifyError } from "./classify.ts";
 import type { Outcome, Reason } from "./outcome.ts";
 
 /** What nodemailer attaches to its errors. */
-export interface SmtpError extends Error {
+interface SmtpError extends Error {
   readonly code?: unknown;
   readonly responseCode?: unknown;
   readonly response?: unknown;
@@ -17,14 +17,14 @@ export interface SmtpError extends Error {
 const GREYLIST_DELAY_MS = 60_000;
 const MAX_TLS_ATTEMPTS = 2;
 
-export const isSmtpError = (error: unknown): error is SmtpError => error instanceof Error;
+const isSmtpError = (error: unknown): error is SmtpError => error instanceof Error;
 
 /** Reply code of the server, when there was a reply. */
 export const replyCodeOf = (error: unknown): number | null =>
   isSmtpError(error) && typeof error.responseCode === "number" ? error.responseCode : null;
 
 /** The server's words, else the error's. Replies may have several lines. */
-export function replyOf(error: unknown): string {
+function replyOf(error: unknown): string {
   if (isSmtpError(error) && typeof error.response === "string") return error.response.replaceAll(/\s+/g, " ").trim();
   return messageOf(error);
 }
@@ -42,7 +42,9 @@ export function classifySmtpError(error: unknown, written: boolean): Outcome {
   switch (error.code) {
     case "EAUTH":
     case "ENOAUTH":
-      return error.permanent === false ? retry("auth") : { kind: "permanent", reason: "auth", detail, disableBlock: true };
+      return error.permanent === false
+        ? retry("auth")
+        : { kind: "permanent", reason: "auth", detail, disableBlock: true };
     case "EENVELOPE":
       return error.permanent === false
         ? { kind: "retry", reason: "server", detail, ambiguous: false, afterMs: GREYLIST_DELAY_MS }
@@ -77,12 +79,17 @@ export function classifySmtpError(error: unknown, written: boolean): Outcome {
 function envelopeReason({ responseCode, response }: SmtpError): Reason {
   if (typeof responseCode !== "number") return "invalid-config";
   if (responseCode === 530 || responseCode === 535) return "auth";
-  return typeof response === "string" && /^5\d\d[ -]5\.1\.[0-6]\b|^55[01]\b/.test(response) ? "not-found" : "invalid-config";
+  return typeof response === "string" && /^5\d\d[ -]5\.1\.[0-6]\b|^55[01]\b/.test(response)
+    ? "not-found"
+    : "invalid-config";
 }
 
 /** 552 and 5.3.4 say "too big". Source: RFC 5321, section 4.2.3; RFC 3463, section 3.4. */
 function messageRefused({ responseCode, response, message }: SmtpError, detail: string): Outcome {
-  const tooBig = responseCode === 552 || (typeof response === "string" && /\b5\.3\.4\b/.test(response)) || /larger than allowed/.test(message);
+  const tooBig =
+    responseCode === 552 ||
+    (typeof response === "string" && /\b5\.3\.4\b/.test(response)) ||
+    /larger than allowed/.test(message);
   return tooBig
     ? { kind: "permanent", reason: "too-large", detail, degrade: "shrink" }
     : { kind: "permanent", reason: "invalid-payload", detail };

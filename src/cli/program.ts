@@ -48,12 +48,11 @@ export async function parseCommandLine(words: readonly string[], look: Look): Pr
     await program.parseAsync(words, { from: "user" });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (error.refusal.code === "commander.helpDisplayed") return { kind: "help", text: written.join(""), complete: true };
+    if (error.refusal.code === "commander.helpDisplayed" || error.refusal.code === "commander.version") return { kind: "help", text: written.join(""), complete: true };
     if (error.refusal.code === "commander.help") return { kind: "help", text: written.join(""), complete: error.command === "bellhop" };
     throw usageError(error);
   }
-  if (parsed !== undefined) return parsed;
-  return { kind: "help", text: program.opts()["version"] === true ? `${VERSION}\n` : program.helpInformation(), complete: true };
+  return parsed ?? { kind: "help", text: program.helpInformation(), complete: true };
 }
 
 function buildProgram(building: Building): Command {
@@ -64,11 +63,11 @@ function buildProgram(building: Building): Command {
     .usage("<command> [options]")
     .option("--json", "print JSON on standard output, errors as JSON on standard error")
     .option("--home <dir>", "folder of the store and the key; default $BELLHOP_HOME or ~/.bellhop")
-    .option("-v, --version", "print the version");
+    .version(VERSION, "-v, --version", "print the version");
   for (const section of COMMANDS) addAll(program, section.commands, section.title, building);
   addHelpCommand(program, building);
   const topics = Object.keys(TOPICS).join(", ");
-  program.addHelpText("after", `\nHelp on a command: bellhop help <command>. Topics: ${topics}.\nFirst time here? Run: bellhop demo`);
+  program.addHelpText("after", `\nHelp on a command: bellhop help <command>.\nTopics: ${topics}.\nFirst time here? Run: bellhop demo`);
   return program;
 }
 

@@ -24,8 +24,16 @@ interface PromptStreams {
   readonly signal: AbortSignal;
 }
 
+/** A terminal that does not know its size (a container without one) is taken to be an ordinary one. */
+function sized(output: Writable & { readonly columns?: number | undefined }): Writable {
+  if (output.columns !== 0) return output;
+  // The same stream with a size: what inherits from a stream is one.
+  return Object.create(output, { columns: { value: 80 }, rows: { value: 24 } }) as Writable;
+}
+
 /** @clack/prompts, loaded when the first question is asked. */
-export function openPrompts(possible: boolean, streams: PromptStreams): Prompts {
+export function openPrompts(possible: boolean, { output, ...rest }: PromptStreams): Prompts {
+  const streams = { ...rest, output: sized(output) };
   const ask = async <T>(run: (clack: typeof import("@clack/prompts")) => Promise<T | symbol>): Promise<T> => {
     if (!possible) {
       throw new BellhopError("cli_usage", { problem: "a question would have to be asked here, and there is no terminal to ask on", next: "Give the answer as an option; see --help." });

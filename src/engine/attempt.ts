@@ -90,6 +90,7 @@ export async function supervise(run: ActiveRun, signal: AbortSignal | undefined,
   } finally {
     signal?.removeEventListener("abort", onAbort);
     untrack(run, watcher);
+    if (run.caller === null && run.interruption?.hold !== undefined) await run.interruption.hold;
   }
 }
 

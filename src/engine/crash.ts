@@ -25,8 +25,8 @@ export function crashedState(run: ActiveRun, { error, message }: Interruption): 
  * those states owe, and whatever the store still holds back. Functions cannot run; `throw new SystemExit()` is the way
  * to stop that runs `onCrashed`.
  */
-function onExit(code: number): void {
-  const interruption = interruptedByProcessExit(code);
+function crashNow(how: string): void {
+  const interruption = interruptedByProcessExit(how);
   const runs = openRuns();
   for (const engine of activeEngines()) {
     const changes = runs.filter((run) => run.engine === engine).flatMap((run) => crashChanges(run, interruption));
@@ -37,6 +37,11 @@ function onExit(code: number): void {
     }
   }
 }
+
+const onExit = (code: number): void => crashNow(`exited with code ${code}`);
+
+/** Nothing is left that could wake the process, so no body under way can ever settle. */
+const onIdle = (): void => crashNow("had nothing left to wait for");
 
 function crashChanges(run: ActiveRun, interruption: Interruption): RunChange[] {
   run.interruption ??= interruption;
@@ -60,9 +65,11 @@ async function endAllRuns(interruption: Interruption): Promise<void> {
 function onSignal(signal: NodeJS.Signals): void {
   // Off at once, so that a second signal ends the process without waiting for anybody's hooks.
   stopListening();
-  void endAllRuns(interruptedBySignal(signal)).then(() => {
+  const { promise: hold, resolve: release } = Promise.withResolvers<void>();
+  void endAllRuns(interruptedBySignal(signal, hold)).then(() => {
     // Whoever listens as well has taken over what the signal does.
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+    if (process.listenerCount(signal) > 0) release();
+    else process.kill(process.pid, signal);
   });
 }
 
@@ -70,9 +77,11 @@ function onUncaught(error: unknown): void {
   // Another listener means that the program goes on, and so do its runs.
   if (process.listenerCount("uncaughtException") > 1) return;
   stopListening();
-  void endAllRuns(interruptedByUncaught(error, describe(error))).then(() => {
+  const { promise: hold, resolve: release } = Promise.withResolvers<void>();
+  void endAllRuns(interruptedByUncaught(error, describe(error), hold)).then(() => {
     // Without a listener Node prints it and exits, as it would have done.
     process.nextTick(() => {
+      release();
       throw error;
     });
   });
@@ -86,13 +95,15 @@ function stopListening(): void {
 /** Listens to the end of the process, but only while runs are active. */
 export const watcher: ActivityWatcher = {
   begin: () => {
-    // Before the listener that closes the store, which is older.
+    // Before the listeners that close the store, which are older.
     process.prependListener("exit", onExit);
+    process.prependListener("beforeExit", onIdle);
     process.on("uncaughtException", onUncaught);
     for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   },
   end: () => {
     process.off("exit", onExit);
+    process.off("beforeExit", onIdle);
     stopListening();
   },
 };

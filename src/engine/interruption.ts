@@ -33,6 +33,8 @@ export interface Interruption {
   readonly error: unknown;
   /** Message of the Crashed state, after "Flow run" or "Task run". */
   readonly message: string;
+  /** The outermost callers get the error only after this, so that they do not end the process in another way first. */
+  readonly hold?: Promise<void>;
 }
 
 export const interruptedByExit = (exit: SystemExit): Interruption => ({
@@ -58,18 +60,20 @@ const SIGNAL_WORDS: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
   SIGBREAK: "was interrupted",
 };
 
-export const interruptedBySignal = (signal: NodeJS.Signals): Interruption => ({
+export const interruptedBySignal = (signal: NodeJS.Signals, hold: Promise<void>): Interruption => ({
   error: new TerminationError({ signal }),
   message: `${SIGNAL_WORDS[signal] ?? "was stopped"} (${signal})`,
+  hold,
 });
 
-export const interruptedByUncaught = (error: unknown, text: string): Interruption => ({
+export const interruptedByUncaught = (error: unknown, text: string, hold: Promise<void>): Interruption => ({
   error,
   message: `crashed: uncaught ${text}`,
+  hold,
 });
 
-/** For the listener of the process's end, where no code can run any more. */
-export const interruptedByProcessExit = (code: number): Interruption => ({
-  error: new CrashedRun({ message: `The process exited with code ${code}.` }),
-  message: `crashed: the process exited with code ${code} before the run had ended`,
+/** For the listeners of the process's end, where no code can run any more. */
+export const interruptedByProcessExit = (how: string): Interruption => ({
+  error: new CrashedRun({ message: `The process ${how}.` }),
+  message: `crashed: the process ${how} before the run had ended`,
 });

@@ -19,7 +19,10 @@ export function createHttpReceiver({ nextAnswer, onRequest }: HttpReceiverOption
   return createServer((request, response) => {
     readBody(request).then(
       (raw) => {
-        if (raw === undefined) return void response.writeHead(413).end();
+        if (raw === undefined) {
+          response.writeHead(413).end();
+          return;
+        }
         const path = request.url ?? "/";
         const json = parseJson(raw);
         const isSlack = SLACK_PATH.test(path);
@@ -61,7 +64,10 @@ const echo = ({ method, url, rawHeaders }: IncomingMessage, raw: string) => ({
 
 function answer(response: ServerResponse, script: Exclude<HttpAnswerScript, "echo">): void {
   if (script === "hang") return;
-  if (script === "reset") return void response.socket?.resetAndDestroy();
+  if (script === "reset") {
+    response.socket?.resetAndDestroy();
+    return;
+  }
   const { status, headers = {}, body = "" } = script;
   const type = body.startsWith("{") ? "application/json" : "text/plain";
   response.writeHead(status, { "content-type": type, ...headers }).end(body);
@@ -71,7 +77,9 @@ function answer(response: ServerResponse, script: Exclude<HttpAnswerScript, "ech
 function slackAnswer(json: JsonValue | undefined): HttpAnswerScript {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return { status: 400, body: "invalid_payload" };
   const hasContent = Object.entries(json).some(
-    ([key, value]) => (key === "text" && value !== "") || ((key === "blocks" || key === "attachments") && Array.isArray(value) && value.length > 0),
+    ([key, value]) =>
+      (key === "text" && value !== "") ||
+      ((key === "blocks" || key === "attachments") && Array.isArray(value) && value.length > 0),
   );
   return hasContent || !("text" in json) ? { status: 200, body: "ok" } : { status: 400, body: "no_text" };
 }
@@ -87,4 +95,9 @@ function parseJson(raw: string): JsonValue | undefined {
 }
 
 const flatten = (request: IncomingMessage): Record<string, string> =>
-  Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")]));
+  Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(", ") : (value ?? ""),
+    ]),
+  );

@@ -41,7 +41,8 @@ export async function createMailReceiver({ script, used, onMail }: MailReceiverO
     size: MAX_MAIL_BYTES,
     logger: false,
     onConnect: (_session, reply) => at("connect", reply) || reply(),
-    onAuth: (auth, _session, reply) => at("auth", (error) => reply(error ?? null)) || reply(null, { user: auth.username ?? "anonymous" }),
+    onAuth: (auth, _session, reply) =>
+      at("auth", (error) => reply(error ?? null)) || reply(null, { user: auth.username ?? "anonymous" }),
     onMailFrom: (_address, _session, reply) => at("mail", reply) || reply(),
     onRcptTo: ({ address }, _session, reply) => at("rcpt", reply, address) || reply(),
     onData: (stream, session, reply) => {

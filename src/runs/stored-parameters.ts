@@ -5,7 +5,7 @@ import { typeName } from "../states/state-error.ts";
 
 /** Keys whose values are never stored, whatever they hold. Word parts, so that `apiKey` and `api_key` both match. */
 const SECRET_KEY =
-  /pass(word|wd|phrase)?$|passwd|password|secret|token|api[-_ ]?key|access[-_ ]?key|private[-_ ]?key|authorization|^auth$|credential|cookie|bearer|dsn$|connection[-_ ]?string/i;
+  /^pass$|[-_ ]pass$|passwd|password|passphrase|secret|token|api[-_ ]?key|access[-_ ]?key|private[-_ ]?key|authorization|^auth$|credential|cookie|bearer|dsn$|connection[-_ ]?string/i;
 
 /** Deeper values are stored as their type only. */
 const MAX_DEPTH = 20;

@@ -75,7 +75,7 @@ const tidy = (text: string): string => text.replaceAll(/[ \t]+\n/g, "\n").replac
 function textDraft(output: string, from: Dialect, scope: RenderScope, dialect: Dialect): Draft {
   const { title } = scope.context;
   if (from === "slack-json" || from === "json") return jsonDraft(output, from, scope, dialect);
-  if (output.trim() === "") throw new RenderFailure("output", "the template printed nothing");
+  if (output.trim() === "") throw new RenderFailure("empty", "the template printed nothing");
   const bodyDialect = bodyDialectOf(dialect);
   if (from === "html") return { title, body: htmlToText(output), bodyDialect: "text", html: output.trim(), isCut: false };
   const text = convertibleText(tidy(output));

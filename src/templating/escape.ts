@@ -12,18 +12,18 @@ const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
 // oxlint-disable-next-line no-control-regex -- quick test for the two above
 const HAS_CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/;
 const LINE_BREAKS = /[\n\t\u2028\u2029]+/g;
-/** Explicit direction controls: in a subject they would reorder the reader's view of what follows. */
-const BIDI = /[\u202A-\u202E\u2066-\u2069]/g;
+/** Direction overrides would turn around whatever the template prints after the value; no honest name needs them. */
+const BIDI = /[\u202A-\u202E]/g;
 
-/** Text without control characters (line feed and tab stay), terminal colours and lone surrogates. */
+/** Text without control characters (line feed and tab stay), terminal colours, direction overrides and lone surrogates. */
 export function cleanText(text: string): string {
-  const whole = text.isWellFormed() ? text : text.toWellFormed();
+  const whole = (text.isWellFormed() ? text : text.toWellFormed()).replaceAll(BIDI, "");
   if (!HAS_CONTROL.test(whole)) return whole;
   return whole.replaceAll(ANSI, "").replaceAll("\r\n", "\n").replaceAll("\r", "\n").replaceAll(CONTROL, "");
 }
 
 /** One line: every line break becomes one space, so that a value can add no header. */
-export const escapeHeader = (text: string): string => cleanText(text).replaceAll(LINE_BREAKS, " ").replaceAll(BIDI, "").trim();
+export const escapeHeader = (text: string): string => cleanText(text).replaceAll(LINE_BREAKS, " ").trim();
 
 const HTML: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -39,24 +39,33 @@ const HTML_SPECIAL = /[&<>"'`=]/g;
 /** The seven characters that Handlebars itself escapes; safe in text and in quoted attributes. */
 export const escapeHtml = (text: string): string => cleanText(text).replaceAll(HTML_SPECIAL, (c) => HTML[c] ?? c);
 
+/** Names that chat servers turn into a ping of everybody. */
+const GROUP_MENTION = /@(?=(?:everyone|here|channel|all)\b)/gi;
+
 const SLACK: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 const SLACK_SPECIAL = /[&<>]/g;
 
 /**
  * The three characters that Slack decodes; mentions and links all begin with `<`. Star, underscore, tilde and backtick
  * have no escape. Source: Slack docs, "Formatting text for app surfaces", escaping text.
+ * `@channel` and its like mean nothing to Slack, but ping everybody on the servers that take Slack's format.
  */
-export const escapeSlack = (text: string): string => cleanText(text).replaceAll(SLACK_SPECIAL, (c) => SLACK[c] ?? c);
+export const escapeSlack = (text: string): string =>
+  cleanText(text).replaceAll(SLACK_SPECIAL, (c) => SLACK[c] ?? c).replaceAll(GROUP_MENTION, "@\u200B");
 
 const SLACK_ENTITY = /&(amp|lt|gt);/g;
 const SLACK_DECODED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">" };
 
-/** The reverse of {@link escapeSlack}, for places of Block Kit that take plain text. */
+/** The reverse of {@link escapeSlack}, for addresses. */
 export const decodeSlack = (text: string): string => text.replaceAll(SLACK_ENTITY, (all, name: string) => SLACK_DECODED[name] ?? all);
 
+/**
+ * The same for places of Block Kit that take plain text. Slack reads no mention there; an invisible joiner keeps readers
+ * that treat every text as markup from finding one.
+ */
+export const plainSlack = (text: string): string => decodeSlack(text).replaceAll(/<(?=[!@#])/g, "<\u2060");
+
 const MARKDOWN_SPECIAL = /[\\`*_{}[\]()#+\-.!|<>~]/g;
-/** Names that chat servers with Markdown turn into a ping of everybody. */
-const GROUP_MENTION = /@(?=everyone|here|channel|all\b)/gi;
 
 export const escapeMarkdown = (text: string): string =>
   cleanText(text).replaceAll(MARKDOWN_SPECIAL, "\\$&").replaceAll(GROUP_MENTION, "@\u200B");

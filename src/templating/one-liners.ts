@@ -40,7 +40,7 @@ export function summaryOf(facts: TitleFacts): string {
 /** `flow/run`, `flow/run/task`, or the task alone when it runs outside a flow. */
 function subjectOf({ flow, flow_run: run, task_run: task }: TitleFacts): string {
   const names = [flow?.name, run?.name, task?.name].filter((name) => name !== undefined && name !== "");
-  return names.join("/");
+  return names.length === 0 ? "Run" : names.join("/");
 }
 
 function verbOf(facts: TitleFacts): string {
@@ -89,6 +89,6 @@ const firstLine = (text: string): string => (text.trimStart().split(/[\r\n\u2028
 /** Control characters, line ends included, become one space: a title may end up in a mail header. */
 function oneLine(text: string, max: number): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what must go
-  const flat = text.replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, " ").trim();
+  const flat = text.replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E]+/g, " ").trim();
   return fit(flat, { max, unit: "graphemes" }).text;
 }

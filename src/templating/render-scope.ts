@@ -20,7 +20,8 @@ export type MissingPolicy = "warn" | "mark" | "error";
 
 /** Stops a render; caught by the fallback chain and never seen by callers. */
 export class RenderFailure extends Error {
-  readonly code: "budget" | "missing" | "invalid" | "output";
+  /** `empty`: the template printed nothing, which a condition may have meant. */
+  readonly code: "budget" | "missing" | "invalid" | "output" | "empty";
   constructor(code: RenderFailure["code"], message: string) {
     super(message);
     this.code = code;

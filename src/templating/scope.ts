@@ -90,7 +90,7 @@ function unknownMember(
 ): PathFinding {
   const part = parts[index] ?? "";
   const prefix = path.original.slice(0, path.original.length - parts.slice(index).join(".").length);
-  const message = `Unknown ${index + skipped === 0 ? "" : "member "}"${part}" in "${path.original}".`;
+  const message = part === path.original ? `Unknown "${part}".` : `Unknown "${part}" in "${path.original}".`;
   const near = nearest(part, memberNames(type));
   if (near !== undefined) return { found: false, message, suggestion: [prefix + near, ...parts.slice(index + 1)].join(".") };
   // Inside #each and #with people forget that the context has changed.

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from "../base/json.ts";
-import { decodeSlack, safeUrl } from "./escape.ts";
+import { decodeSlack, plainSlack, safeUrl } from "./escape.ts";
 import { ELLIPSIS, fit } from "./fit.ts";
 
 /**
@@ -66,7 +66,7 @@ function fitAttachment(entry: JsonValue, text: string, fitting: Fitting): JsonVa
   const attachment = asObject(entry);
   if (attachment === undefined) return entry;
   const { fallback, blocks, ...rest } = attachment;
-  const plain = decodeSlack(typeof fallback === "string" && fallback !== "" ? fallback : text);
+  const plain = plainSlack(typeof fallback === "string" && fallback !== "" ? fallback : text);
   return {
     ...rest,
     fallback: fit(plain, { max: SLACK_LIMITS.topText, unit: "utf16" }).text,
@@ -128,7 +128,7 @@ function fitText(value: JsonValue | undefined, max: number, fitting: Fitting): J
   if (object === undefined || typeof text !== "string") return undefined;
   const isPlain = object["type"] === "plain_text";
   const limit = Math.min(max, fitting.cap);
-  const fitted = isPlain ? fit(decodeSlack(text), { max: limit, unit: "utf16" }) : fitMrkdwn(text, limit);
+  const fitted = isPlain ? fit(plainSlack(text), { max: limit, unit: "utf16" }) : fitMrkdwn(text, limit);
   if (fitted.text.trim() === "") return undefined;
   if (fitted.truncated) fitting.truncated = true;
   fitting.total += fitted.text.length;
@@ -175,7 +175,7 @@ function fitRichText(value: JsonValue, fitting: Fitting): JsonValue | undefined 
   if (element === undefined) return undefined;
   if (Array.isArray(element["elements"])) return withElements(element, SLACK_LIMITS.blocks, (inner) => fitRichText(inner, fitting), fitting);
   if (typeof element["text"] !== "string") return element;
-  const fitted = fit(decodeSlack(element["text"]), { max: Math.min(SLACK_LIMITS.section, fitting.cap), unit: "utf16" });
+  const fitted = fit(plainSlack(element["text"]), { max: Math.min(SLACK_LIMITS.section, fitting.cap), unit: "utf16" });
   if (fitted.text === "") return undefined;
   if (fitted.truncated) fitting.truncated = true;
   fitting.total += fitted.text.length;

@@ -47,15 +47,25 @@ const cases = channelCases(CustomWebhook, {
 
 const BASE: Config = { name: "n", url: "https://x.example/" };
 const plan = (config: Partial<Config>, message: Parameters<typeof fullMessage>[0] = { body: "b" }) =>
-  CustomWebhook.channel.build({ config: new CustomWebhook({ ...BASE, ...config }), message: fullMessage(message) }) as HttpPlan;
+  CustomWebhook.channel.build({
+    config: new CustomWebhook({ ...BASE, ...config }),
+    message: fullMessage(message),
+  }) as HttpPlan;
 
 describe("custom-webhook", () => {
-  for (const { name, run } of cases) it(name, run);
+  it.each(cases)("$name", async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
 
   it("puts every field into the request", () => {
     const made = plan({ method: "PUT", form_data: { a: "{{body}}" }, timeout: 2.5, allow_private_urls: false });
 
-    expect(made).toMatchObject({ method: "PUT", timeoutMs: 2_500, allowPrivateUrls: false, body: { type: "form", value: { a: "b" } } });
+    expect(made).toMatchObject({
+      method: "PUT",
+      timeoutMs: 2_500,
+      allowPrivateUrls: false,
+      body: { type: "form", value: { a: "b" } },
+    });
   });
 
   it("sends no body when neither JSON nor form is given", () => {
@@ -85,7 +95,10 @@ describe("custom-webhook", () => {
   });
 
   it("does not let message text change the address or add a header", () => {
-    const made = plan({ url: "https://x.example/{{body}}", headers: { "X-Title": "{{subject}}" } }, { title: "a\r\nEvil: 1 ü", body: "../?admin=1#@evil.example/\ud800" });
+    const made = plan(
+      { url: "https://x.example/{{body}}", headers: { "X-Title": "{{subject}}" } },
+      { title: "a\r\nEvil: 1 ü", body: "../?admin=1#@evil.example/\ud800" },
+    );
 
     expect(new URL(made.url).host).toBe("x.example");
     expect(new URL(made.url).search).toBe("");
@@ -100,7 +113,10 @@ describe("custom-webhook", () => {
   });
 
   it("sends a Prefect document unchanged: keys with spaces inside the braces are known", () => {
-    expect(plan({ json_data: { a: "{{  body  }} and {{name}}" } }).body).toEqual({ type: "json", value: { a: "b and n" } });
+    expect(plan({ json_data: { a: "{{  body  }} and {{name}}" } }).body).toEqual({
+      type: "json",
+      value: { a: "b and n" },
+    });
   });
 
   it.each<{ config: Partial<Config>; says: string }>([
@@ -117,7 +133,9 @@ describe("custom-webhook", () => {
     { config: { timeout: 0 }, says: "timeout" },
     { config: { timeout: 61 }, says: "timeout" },
   ])("refuses at construction what cannot be sent: $says", ({ config, says }) => {
-    expect(() => new CustomWebhook({ ...BASE, ...config })).toThrow(expect.objectContaining({ code: "block_validation_failed" }));
+    expect(() => new CustomWebhook({ ...BASE, ...config })).toThrow(
+      expect.objectContaining({ code: "block_validation_failed" }),
+    );
     expect(() => new CustomWebhook({ ...BASE, ...config })).toThrow(says);
   });
 

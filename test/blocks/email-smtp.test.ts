@@ -6,7 +6,12 @@ import { fullMessage } from "../../src/testing.ts";
 
 type Config = ConstructorParameters<typeof EmailSmtp>[0];
 
-const credentials = new EmailServerCredentials({ username: "bot", password: "s3cret-pass", smtp_server: "mail.example.org", smtp_type: 587 });
+const credentials = new EmailServerCredentials({
+  username: "bot",
+  password: "s3cret-pass",
+  smtp_server: "mail.example.org",
+  smtp_type: 587,
+});
 const BASE: Config = { credentials, from: '"Bellhop" <alerts@hub.example>', to: ["oncall@example.org"] };
 
 const plan = (config: Partial<Config> = {}, message: Parameters<typeof fullMessage>[0] = { body: "b" }) =>
@@ -45,7 +50,7 @@ describe("email-smtp", () => {
       conversationKey: "flow-run/1",
       headers: { "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All" },
     });
-    expect(made.mail.html).toContain("<p style=\"white-space:pre-wrap\">Task load raised TimeoutError.</p>");
+    expect(made.mail.html).toContain('<p style="white-space:pre-wrap">Task load raised TimeoutError.</p>');
     expect(made.mail.html).toContain('<a href="https://hub.example/runs/1">Open run</a>');
   });
 
@@ -62,7 +67,15 @@ describe("email-smtp", () => {
 
   it("lets nothing hostile become markup, a link or a header", () => {
     const hostile = "<script>alert(1)</script>\r\nBcc: all@example.org\u202e\ud800";
-    const { mail } = plan({}, { title: hostile, body: hostile, fields: [{ name: hostile, value: hostile }], links: [{ label: hostile, url: "javascript:alert(1)" }] });
+    const { mail } = plan(
+      {},
+      {
+        title: hostile,
+        body: hostile,
+        fields: [{ name: hostile, value: hostile }],
+        links: [{ label: hostile, url: "javascript:alert(1)" }],
+      },
+    );
 
     expect(mail.subject).not.toMatch(/[\r\n]/);
     expect(mail.html).not.toContain("<script>");
@@ -74,26 +87,37 @@ describe("email-smtp", () => {
     expect(plan({}, { title: "x".repeat(1_000), body: "b" }).mail.subject.length).toBe(255);
   });
 
-  it.each(["no-at-sign", "a b@example.org", "a@b@c", "Ops <ops>", "ops@example.org, two@example.org", "x@y\r\nBcc: z@example.org", "<>", ""])(
-    "refuses %j as an address, without quoting it",
-    (address) => {
-      for (const field of ["to", "cc", "bcc", "reply_to"]) {
-        expect(() => new EmailSmtp({ ...BASE, [field]: ["fine@example.org", address] })).toThrow(`${field}`);
-      }
-      expect(() => new EmailSmtp({ ...BASE, from: address })).toThrow("from");
-    },
-  );
+  it.each([
+    "no-at-sign",
+    "a b@example.org",
+    "a@b@c",
+    "Ops <ops>",
+    "ops@example.org, two@example.org",
+    "x@y\r\nBcc: z@example.org",
+    "<>",
+    "",
+  ])("refuses %j as an address, without quoting it", (address) => {
+    for (const field of ["to", "cc", "bcc", "reply_to"]) {
+      expect(() => new EmailSmtp({ ...BASE, [field]: ["fine@example.org", address] })).toThrow(field);
+    }
+    expect(() => new EmailSmtp({ ...BASE, from: address })).toThrow("from");
+  });
 
-  it.each(["ops@example.org", "Ops <ops@example.org>", '"Doe, Jane" <jane@example.org>', "ops+tag@sub.example.org", "grüße@exämple.de"])(
-    "takes %j as an address",
-    (address) => {
-      expect(plan({ to: [address] }).mail.to).toEqual([address]);
-    },
-  );
+  it.each([
+    "ops@example.org",
+    "Ops <ops@example.org>",
+    '"Doe, Jane" <jane@example.org>',
+    "ops+tag@sub.example.org",
+    "grüße@exämple.de",
+  ])("takes %j as an address", (address) => {
+    expect(plan({ to: [address] }).mail.to).toEqual([address]);
+  });
 
   it("refuses a list of recipients that is empty or too long, and a prefix of several lines", () => {
     expect(() => new EmailSmtp({ ...BASE, to: [] })).toThrow("to");
-    expect(() => new EmailSmtp({ ...BASE, to: Array.from({ length: 51 }, (_, index) => `a${index}@example.org`) })).toThrow("at most 50");
+    expect(
+      () => new EmailSmtp({ ...BASE, to: Array.from({ length: 51 }, (_, index) => `a${index}@example.org`) }),
+    ).toThrow("at most 50");
     expect(() => new EmailSmtp({ ...BASE, subject_prefix: "a\r\nBcc: x@example.org" })).toThrow("one line");
   });
 });

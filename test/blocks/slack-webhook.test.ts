@@ -9,7 +9,12 @@ const URL_TEXT = `https://hooks.slack.com${PATH}`;
 const cases = channelCases(SlackWebhook, {
   config: { url: URL_TEXT },
   message: { body: "Nightly failed" },
-  sends: { method: "POST", path: PATH, headers: { "content-type": "application/json" }, json: { text: "Nightly failed" } },
+  sends: {
+    method: "POST",
+    path: PATH,
+    headers: { "content-type": "application/json" },
+    json: { text: "Nightly failed" },
+  },
   answers: [
     { status: 200, body: "ok", outcome: "delivered" },
     { status: 200, body: "ok\n", outcome: "delivered" },
@@ -32,7 +37,13 @@ const cases = channelCases(SlackWebhook, {
     { status: 404, body: "no_team", outcome: "gone" },
     { status: 404, body: "no_active_hooks", outcome: "gone" },
     { status: 410, body: "channel_is_archived", outcome: "gone" },
-    { status: 429, body: "rate_limited", headers: { "retry-after": "30" }, outcome: "rate-limited", retryAfterMs: 30_000 },
+    {
+      status: 429,
+      body: "rate_limited",
+      headers: { "retry-after": "30" },
+      outcome: "rate-limited",
+      retryAfterMs: 30_000,
+    },
     { status: 429, body: "rate_limited", outcome: "rate-limited", retryAfterMs: 5_000 },
     { status: 429, headers: { "retry-after": "7200" }, outcome: "quota", retryAfterMs: 7_200_000 },
     { status: 500, body: "rollup_error", outcome: "server" },
@@ -41,7 +52,11 @@ const cases = channelCases(SlackWebhook, {
   ],
 });
 
-const plan = (message: Parameters<typeof fullMessage>[0], config: Partial<ConstructorParameters<typeof SlackWebhook>[0]> = {}, degrade?: "plain" | "shrink") => {
+const plan = (
+  message: Parameters<typeof fullMessage>[0],
+  config: Partial<ConstructorParameters<typeof SlackWebhook>[0]> = {},
+  degrade?: "plain" | "shrink",
+) => {
   const block = new SlackWebhook({ url: URL_TEXT, ...config });
   const input = { config: block, message: fullMessage(message) };
   return SlackWebhook.channel.build(degrade === undefined ? input : { ...input, degrade }) as SlackWebhookPlan;
@@ -51,11 +66,16 @@ const classified = (status: number, text: string, url = URL_TEXT) =>
   SlackWebhook.channel.classify?.({ status, headers: {}, text }, { executor: "slack-webhook", url, payload: {} });
 
 describe("slack-webhook", () => {
-  for (const { name, run } of cases) it(name, run);
-
-  it.each(["invalid_token", "no_service", "no_team", "no_active_hooks", "channel_is_archived"])("stops using the block after %s", (code) => {
-    expect(classified(403, code)).toMatchObject({ kind: "permanent", disableBlock: true, detail: `slack: ${code}` });
+  it.each(cases)("$name", async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
   });
+
+  it.each(["invalid_token", "no_service", "no_team", "no_active_hooks", "channel_is_archived"])(
+    "stops using the block after %s",
+    (code) => {
+      expect(classified(403, code)).toMatchObject({ kind: "permanent", disableBlock: true, detail: `slack: ${code}` });
+    },
+  );
 
   it.each([
     { code: "invalid_blocks", degrade: "plain" },
@@ -84,7 +104,12 @@ describe("slack-webhook", () => {
         { type: "section", text: { type: "mrkdwn", text: "<https://hub.example/runs/1?a=b&amp;c=d|Open run>" } },
         {
           type: "context",
-          elements: [{ type: "mrkdwn", text: "prod · &lt;etl&gt; · <!date^1767323045^{date_short_pretty} {time}|2026-01-02T03:04:05.000Z>" }],
+          elements: [
+            {
+              type: "mrkdwn",
+              text: "prod · &lt;etl&gt; · <!date^1767323045^{date_short_pretty} {time}|2026-01-02T03:04:05.000Z>",
+            },
+          ],
         },
       ],
       unfurl_links: false,
@@ -111,7 +136,10 @@ describe("slack-webhook", () => {
   it("passes provider JSON on, a bare list as blocks", () => {
     const blocks = [{ type: "divider" }];
 
-    expect(plan({ title: "T", body: "b", native: { text: "own", blocks } }).payload).toMatchObject({ text: "own", blocks });
+    expect(plan({ title: "T", body: "b", native: { text: "own", blocks } }).payload).toMatchObject({
+      text: "own",
+      blocks,
+    });
     expect(plan({ title: "T", body: "b", native: blocks }).payload).toMatchObject({ text: "T", blocks });
   });
 
@@ -127,22 +155,40 @@ describe("slack-webhook", () => {
 
   it("posts a flat object to a workflow, and takes an empty answer for success", () => {
     const url = "https://hooks.slack.com/workflows/T0/A0/1/abcdefgh";
-    const message = { title: "T", body: "b", severity: "error", links: [{ label: "l", url: "https://x.example/" }] } as const;
+    const message = {
+      title: "T",
+      body: "b",
+      severity: "error",
+      links: [{ label: "l", url: "https://x.example/" }],
+    } as const;
 
-    expect(plan(message, { url }).payload).toEqual({ title: "T", message: "b", severity: "error", url: "https://x.example/" });
+    expect(plan(message, { url }).payload).toEqual({
+      title: "T",
+      message: "b",
+      severity: "error",
+      url: "https://x.example/",
+    });
     expect(classified(200, "", url)).toEqual({ kind: "delivered" });
   });
 
   it("splits a long text over sections without tearing a code fence", () => {
-    const body = `Intro\n\`\`\`\n${"a line of a stack trace\n".repeat(300)}\`\`\`\nend`;
+    const body = `Intro\n\`\`\`\n${"  a line of a stack trace\n".repeat(300)}\`\`\`\nend`;
     const { payload } = plan({ title: "T", body });
-    const sections = (payload["blocks"] as { type: string; text?: { text: string } }[]).filter(({ type }) => type === "section");
+    const sections = (payload["blocks"] as { type: string; text?: { text: string } }[]).filter(
+      ({ type }) => type === "section",
+    );
 
     expect(sections.length).toBeGreaterThan(2);
     for (const { text } of sections) {
       expect(text?.text.length).toBeLessThanOrEqual(3_000);
       expect((text?.text.split("```").length ?? 0) % 2).toBe(1);
     }
+    expect(
+      sections
+        .map(({ text }) => text?.text)
+        .join("")
+        .match(/  a line of a stack trace/g),
+    ).toHaveLength(300);
   });
 
   it("lets nothing hostile in title, tags or links open markup or ping anybody", () => {
@@ -150,16 +196,22 @@ describe("slack-webhook", () => {
     const { payload } = plan({
       title: hostile,
       body: "fine",
+      fields: [{ name: "<@U1>", value: "<!subteam^S1> <https://x.example/|kept>" }],
       tags: [hostile],
       links: [
         { label: "x>|<!here>", url: "https://x.example/|<!channel>" },
         { label: "js", url: "javascript:alert(1)" },
       ],
     });
-    const texts = JSON.stringify(payload, (key, value: unknown) => (key === "text" && JSON.stringify(value).includes("plain_text") ? undefined : value));
+    const texts = JSON.stringify(payload, (key, value: unknown) =>
+      key === "text" && JSON.stringify(value).includes("plain_text") ? undefined : value,
+    );
 
     expect(texts).not.toContain("<!channel>");
     expect(texts).not.toContain("<!here>");
+    expect(texts).not.toContain("<@U1>");
+    expect(texts).not.toContain("<!subteam");
+    expect(texts).toContain("<https://x.example/|kept>");
     expect(texts).not.toContain("javascript:");
     expect(texts).toContain("https://x.example/%7C&lt;!channel&gt;");
   });
@@ -183,7 +235,11 @@ describe("slack-webhook", () => {
   });
 
   it("refuses other hosts when told to", () => {
-    expect(() => new SlackWebhook({ url: "https://mattermost.example/hooks/abc", allow_custom_host: false })).toThrow("hooks.slack.com");
-    expect(() => new SlackWebhook({ url: "https://hooks.slack-gov.com/services/T/B/x", allow_custom_host: false })).not.toThrow();
+    expect(() => new SlackWebhook({ url: "https://mattermost.example/hooks/abc", allow_custom_host: false })).toThrow(
+      "hooks.slack.com",
+    );
+    expect(
+      () => new SlackWebhook({ url: "https://hooks.slack-gov.com/services/T/B/x", allow_custom_host: false }),
+    ).not.toThrow();
   });
 });

@@ -42,7 +42,15 @@ const PRIVATE = [
   ["empty", ""],
 ] as const;
 
-const PUBLIC = ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"];
+const PUBLIC = [
+  "8.8.8.8",
+  "1.1.1.1",
+  "93.184.216.34",
+  "2606:4700::1111",
+  "::ffff:8.8.8.8",
+  "64:ff9b::808:808",
+  "2002:808:808::",
+];
 
 const codeOf = (fn: () => unknown): unknown => {
   try {
@@ -101,15 +109,29 @@ describe("address guard", () => {
   });
 
   it("refuses a name without any address", async () => {
-    await expect(resolveChecked("empty.example", async () => [], true)).rejects.toMatchObject({ code: "name_resolution_failed" });
+    await expect(resolveChecked("empty.example", async () => [], true)).rejects.toMatchObject({
+      code: "name_resolution_failed",
+    });
   });
 
   it("hands sockets the checked addresses only, in either calling style", async () => {
-    const lookup = guardedLookup(async () => [{ address: "2606:4700::1111", family: 6 }, { address: "1.1.1.1", family: 4 }], false);
+    const lookup = guardedLookup(
+      async () => [
+        { address: "2606:4700::1111", family: 6 },
+        { address: "1.1.1.1", family: 4 },
+      ],
+      false,
+    );
     const call = (options: { all?: boolean; family?: number }) =>
       new Promise((resolve) => lookup("x.example", options, (...args) => resolve(args)));
 
-    expect(await call({ all: true })).toEqual([null, [{ address: "2606:4700::1111", family: 6 }, { address: "1.1.1.1", family: 4 }]]);
+    expect(await call({ all: true })).toEqual([
+      null,
+      [
+        { address: "2606:4700::1111", family: 6 },
+        { address: "1.1.1.1", family: 4 },
+      ],
+    ]);
     expect(await call({})).toEqual([null, "2606:4700::1111", 6]);
     expect(await call({ family: 4 })).toEqual([null, "1.1.1.1", 4]);
   });

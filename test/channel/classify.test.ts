@@ -68,9 +68,12 @@ describe("classification by status", () => {
 });
 
 describe("classification of errors", () => {
-  it.each(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"])("knows that %s reached nobody", (code) => {
-    expect(classifyError(coded(code), false)).toMatchObject({ kind: "retry", reason: "network", ambiguous: false });
-  });
+  it.each(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"])(
+    "knows that %s reached nobody",
+    (code) => {
+      expect(classifyError(coded(code), false)).toMatchObject({ kind: "retry", reason: "network", ambiguous: false });
+    },
+  );
 
   it.each(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"])("leaves open whether a message was accepted before %s", (code) => {
     expect(classifyError(coded(code), true)).toMatchObject({ kind: "retry", reason: "network", ambiguous: true });
@@ -96,7 +99,12 @@ describe("classification of errors", () => {
     "ERR_SSL_WRONG_VERSION_NUMBER",
     "EPROTO",
   ])("tries twice after %s", (code) => {
-    expect(classifyError(coded(code), false)).toMatchObject({ kind: "retry", reason: "tls", maxAttempts: 2, ambiguous: false });
+    expect(classifyError(coded(code), false)).toMatchObject({
+      kind: "retry",
+      reason: "tls",
+      maxAttempts: 2,
+      ambiguous: false,
+    });
   });
 
   it.each([
@@ -112,12 +120,21 @@ describe("classification of errors", () => {
     const refused = coded("ECONNREFUSED");
     const list = new AggregateError([refused, coded("ENETUNREACH")]);
 
-    expect(classifyError(new TypeError("fetch failed", { cause: list }), false)).toMatchObject({ reason: "network", detail: "No connection (ECONNREFUSED)" });
-    expect(classifyError(new Error("outer", { cause: { code: "no error" } }), false)).toMatchObject({ detail: "outer" });
+    expect(classifyError(new TypeError("fetch failed", { cause: list }), false)).toMatchObject({
+      reason: "network",
+      detail: "No connection (ECONNREFUSED)",
+    });
+    expect(classifyError(new Error("outer", { cause: { code: "no error" } }), false)).toMatchObject({
+      detail: "outer",
+    });
   });
 
   it("names a proxy that refuses", () => {
-    expect(classifyError(new Error("Proxy response (407) !== 200 when HTTP Tunneling"), true)).toMatchObject({ reason: "proxy", maxAttempts: 3, ambiguous: false });
+    expect(classifyError(new Error("Proxy response (407) !== 200 when HTTP Tunneling"), true)).toMatchObject({
+      reason: "proxy",
+      maxAttempts: 3,
+      ambiguous: false,
+    });
   });
 
   it("takes anything thrown", () => {

@@ -19,11 +19,19 @@ describe("fitting a message", () => {
   });
 
   it("cuts title, body, facts and their number, and says so", () => {
-    const message = fullMessage({ title: "x".repeat(11), body: "ü".repeat(20), fields: [field("y".repeat(9)), field("b"), field("c")] });
+    const message = fullMessage({
+      title: "x".repeat(11),
+      body: "ü".repeat(20),
+      fields: [field("y".repeat(9)), field("b"), field("c")],
+    });
 
     const fitted = fitMessage(message, LIMITS);
 
-    expect(fitted).toMatchObject({ title: `${"x".repeat(9)}…`, truncated: true, fields: [field(`${"y".repeat(7)}…`), field("b")] });
+    expect(fitted).toMatchObject({
+      title: `${"x".repeat(9)}…`,
+      truncated: true,
+      fields: [field(`${"y".repeat(7)}…`), field("b")],
+    });
     expect(Buffer.byteLength(fitted.body)).toBeLessThanOrEqual(20);
   });
 
@@ -32,7 +40,13 @@ describe("fitting a message", () => {
   });
 
   it("halves every limit to shrink, and drops what cannot be cut", () => {
-    const message = fullMessage({ title: "123456", body: "12345678901", fields: [field("12345")], native: {}, html: "<p>" });
+    const message = fullMessage({
+      title: "123456",
+      body: "12345678901",
+      fields: [field("12345")],
+      native: {},
+      html: "<p>",
+    });
 
     const fitted = fitMessage(message, LIMITS, "shrink");
 

@@ -34,7 +34,14 @@ const sink = async (handle: (request: IncomingMessage, response: ServerResponse)
 function client(options: Partial<HttpClientOptions> = {}) {
   const opened = stack.use(openHttpClient({ clock: new ManualClock(), version: "1.2.3", ...options }));
   return (request: Partial<HttpRequest> & Pick<HttpRequest, "url">) =>
-    opened.request({ method: "POST", headers: {}, body: "hello", timeoutMs: 15_000, policy: { allowPrivate: true }, ...request });
+    opened.request({
+      method: "POST",
+      headers: {},
+      body: "hello",
+      timeoutMs: 15_000,
+      policy: { allowPrivate: true },
+      ...request,
+    });
 }
 
 describe("http client", () => {
@@ -42,13 +49,19 @@ describe("http client", () => {
     const seen: unknown[] = [];
     const { url } = await sink((request, response) => {
       const { method, headers } = request;
-      request.setEncoding("utf8").on("data", (body: string) => seen.push({ method, body, agent: headers["user-agent"], accept: headers.accept }));
+      request
+        .setEncoding("utf8")
+        .on("data", (body: string) =>
+          seen.push({ method, body, agent: headers["user-agent"], accept: headers.accept }),
+        );
       request.on("end", () => response.writeHead(201, { "X-Thing": ["a", "b"] }).end("created"));
     });
 
     const answer = await client()({ url, method: "PUT" });
 
-    expect(seen).toEqual([{ method: "PUT", body: "hello", agent: "Bellhop/1.2.3", accept: expect.stringContaining("application/json") }]);
+    expect(seen).toEqual([
+      { method: "PUT", body: "hello", agent: "Bellhop/1.2.3", accept: expect.stringContaining("application/json") },
+    ]);
     expect(answer).toMatchObject({ kind: "answer", status: 201, text: "created", headers: { "x-thing": "a, b" } });
   });
 
@@ -141,7 +154,14 @@ describe("http client", () => {
   it("stops everything when it is closed, and takes nothing more", async () => {
     const { url, server } = await sink(() => undefined);
     const opened = openHttpClient({ clock: new ManualClock(), version: "1" });
-    const request: HttpRequest = { method: "POST", url, headers: {}, body: null, timeoutMs: 1_000, policy: { allowPrivate: true } };
+    const request: HttpRequest = {
+      method: "POST",
+      url,
+      headers: {},
+      body: null,
+      timeoutMs: 1_000,
+      policy: { allowPrivate: true },
+    };
     const sending = opened.request(request);
     await once(server, "request");
 
@@ -170,35 +190,53 @@ describe("http client", () => {
   it("refuses a header that would break the request", async () => {
     const { url } = await sink((_request, response) => response.end());
 
-    expect(await client()({ url, headers: { "x-a": "1\r\nEvil: 2" } })).toMatchObject({ kind: "failure", written: false });
+    expect(await client()({ url, headers: { "x-a": "1\r\nEvil: 2" } })).toMatchObject({
+      kind: "failure",
+      written: false,
+    });
   });
 });
 
 describe("http client's address guard", () => {
   const guarded = { allowPrivate: false };
-  const answering = (...addresses: string[]): Resolver => async () => addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
+  const answering =
+    (...addresses: string[]): Resolver =>
+    async () =>
+      addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 }));
 
-  it.each(["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254"])(
-    "does not connect to %s",
-    async (host) => {
-      const { port, server } = await sink((_request, response) => response.end());
-      let connections = 0;
-      server.on("connection", () => (connections += 1));
+  it.each([
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0177.0.0.1",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "169.254.169.254",
+  ])("does not connect to %s", async (host) => {
+    const { port, server } = await sink((_request, response) => response.end());
+    let connections = 0;
+    server.on("connection", () => (connections += 1));
 
-      const result = await client()({ url: `http://${host}:${port}/`, policy: guarded });
+    const result = await client()({ url: `http://${host}:${port}/`, policy: guarded });
 
-      expect(result).toMatchObject({ kind: "failure", error: { code: "blocked_address" } });
-      expect(connections).toBe(0);
-    },
-  );
+    expect(result).toMatchObject({ kind: "failure", error: { code: "blocked_address" } });
+    expect(connections).toBe(0);
+  });
 
   it("does not connect to a name that resolves to a private address, alone or among others", async () => {
     const { port } = await sink((_request, response) => response.end());
     const url = `http://hook.example:${port}/`;
 
-    expect(await client({ resolve: answering("127.0.0.1") })({ url, policy: guarded })).toMatchObject({ error: { code: "blocked_address" } });
-    expect(await client({ resolve: answering("93.184.216.34", "127.0.0.1") })({ url, policy: guarded })).toMatchObject({ error: { code: "blocked_address" } });
-    expect(await client({ resolve: answering("::ffff:127.0.0.1") })({ url, policy: guarded })).toMatchObject({ error: { code: "blocked_address" } });
+    expect(await client({ resolve: answering("127.0.0.1") })({ url, policy: guarded })).toMatchObject({
+      error: { code: "blocked_address" },
+    });
+    expect(await client({ resolve: answering("93.184.216.34", "127.0.0.1") })({ url, policy: guarded })).toMatchObject({
+      error: { code: "blocked_address" },
+    });
+    expect(await client({ resolve: answering("::ffff:127.0.0.1") })({ url, policy: guarded })).toMatchObject({
+      error: { code: "blocked_address" },
+    });
   });
 
   it("asks the name service once per connection and dials what was checked", async () => {
@@ -225,21 +263,34 @@ describe("http client's address guard", () => {
   });
 
   it("reports a name service that fails", async () => {
-    const resolve: Resolver = () => Promise.reject(Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND" }));
+    const resolve: Resolver = () =>
+      Promise.reject(Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND" }));
 
-    expect(await client({ resolve })({ url: "http://nowhere.example/" })).toMatchObject({ kind: "failure", written: false, error: { code: "ENOTFOUND" } });
+    expect(await client({ resolve })({ url: "http://nowhere.example/" })).toMatchObject({
+      kind: "failure",
+      written: false,
+      error: { code: "ENOTFOUND" },
+    });
   });
 });
 
 describe("http client over TLS", () => {
   it("refuses an unknown certificate, unless it is named as trusted or checking is off", async () => {
-    const server = createHttpsServer({ key: TEST_KEY, cert: TEST_CERTIFICATE }, (_request, response) => response.end("ok"));
-    const url = `https://localhost:${await listening(server as unknown as Server)}/`;
+    const server = createHttpsServer({ key: TEST_KEY, cert: TEST_CERTIFICATE }, (_request, response) =>
+      response.end("ok"),
+    );
+    const url = `https://localhost:${await listening(server)}/`;
     const send = client({ resolve: async () => [{ address: "127.0.0.1", family: 4 }] });
 
     expect(await send({ url })).toMatchObject({ kind: "failure", error: { code: "DEPTH_ZERO_SELF_SIGNED_CERT" } });
-    expect(await send({ url, policy: { allowPrivate: true, ca: TEST_CERTIFICATE } })).toMatchObject({ kind: "answer", text: "ok" });
-    expect(await send({ url, policy: { allowPrivate: true, verify: false } })).toMatchObject({ kind: "answer", text: "ok" });
+    expect(await send({ url, policy: { allowPrivate: true, ca: TEST_CERTIFICATE } })).toMatchObject({
+      kind: "answer",
+      text: "ok",
+    });
+    expect(await send({ url, policy: { allowPrivate: true, verify: false } })).toMatchObject({
+      kind: "answer",
+      text: "ok",
+    });
   });
 });
 
@@ -266,7 +317,10 @@ describe("http client behind a proxy", () => {
   it("heeds NO_PROXY in either case", async () => {
     const { env } = await proxy();
     const { port } = await sink((_request, response) => response.end("direct"));
-    const send = client({ env: { ...env, no_proxy: "hook.example" }, resolve: async () => [{ address: "127.0.0.1", family: 4 }] });
+    const send = client({
+      env: { ...env, no_proxy: "hook.example" },
+      resolve: async () => [{ address: "127.0.0.1", family: 4 }],
+    });
 
     expect(await send({ url: `http://hook.example:${port}/` })).toMatchObject({ text: "direct" });
   });

@@ -9,22 +9,36 @@ const almostOne = () => 1 - Number.EPSILON;
 describe("retry profiles", () => {
   it("stays between nothing and the cap, whatever chance and attempt", () => {
     fc.assert(
-      fc.property(fc.constantFrom("chat", "page", "email", "sms"), fc.integer({ min: 1, max: 100 }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (name, attempt, chance) => {
-        const profile = RETRY_PROFILES[name as RetryProfileName];
-        const delay = nextDelayMs(profile, attempt, { random: () => chance });
-        return Number.isInteger(delay) && delay >= 0 && "capMs" in profile && delay <= profile.capMs;
-      }),
+      fc.property(
+        fc.constantFrom("chat", "page", "email", "sms"),
+        fc.integer({ min: 1, max: 100 }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (name, attempt, chance) => {
+          const profile = RETRY_PROFILES[name as RetryProfileName];
+          const delay = nextDelayMs(profile, attempt, { random: () => chance });
+          expect(Number.isInteger(delay)).toBe(true);
+          expect(delay).toBeGreaterThanOrEqual(0);
+          expect(delay).toBeLessThanOrEqual("capMs" in profile ? profile.capMs : 0);
+        },
+      ),
     );
   });
 
   it("never wakes before the server allows, and at most one second after both delays", () => {
     fc.assert(
-      fc.property(fc.constantFrom(...NAMES), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 0, max: 86_400_000 }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (name, attempt, afterMs, chance) => {
-        const random = () => chance;
-        const own = nextDelayMs(RETRY_PROFILES[name], attempt, { random });
-        const delay = nextDelayMs(RETRY_PROFILES[name], attempt, { random, afterMs });
-        return delay >= afterMs && delay >= own && delay <= Math.max(own + 1, afterMs) + 1_000;
-      }),
+      fc.property(
+        fc.constantFrom(...NAMES),
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 0, max: 86_400_000 }),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (name, attempt, afterMs, chance) => {
+          const random = () => chance;
+          const own = nextDelayMs(RETRY_PROFILES[name], attempt, { random });
+          const delay = nextDelayMs(RETRY_PROFILES[name], attempt, { random, afterMs });
+          expect(delay).toBeGreaterThanOrEqual(Math.max(afterMs, own));
+          expect(delay).toBeLessThanOrEqual(Math.max(own + 1, afterMs) + 1_000);
+        },
+      ),
     );
   });
 
@@ -36,7 +50,8 @@ describe("retry profiles", () => {
   });
 
   it("follows the webhook schedule within a tenth, and repeats its last wait", () => {
-    const at = (attempt: number, chance: number) => nextDelayMs(RETRY_PROFILES.webhook, attempt, { random: () => chance });
+    const at = (attempt: number, chance: number) =>
+      nextDelayMs(RETRY_PROFILES.webhook, attempt, { random: () => chance });
 
     expect(at(1, 0.5)).toBe(5_000);
     expect(at(1, 0)).toBe(4_500);
@@ -47,7 +62,9 @@ describe("retry profiles", () => {
 
   it("leaves room for the last attempt of the webhook schedule within its age limit", () => {
     const { maxAttempts, maxAgeMs } = RETRY_PROFILES.webhook;
-    const waits = Array.from({ length: maxAttempts - 1 }, (_, index) => nextDelayMs(RETRY_PROFILES.webhook, index + 1, { random: almostOne }));
+    const waits = Array.from({ length: maxAttempts - 1 }, (_, index) =>
+      nextDelayMs(RETRY_PROFILES.webhook, index + 1, { random: almostOne }),
+    );
 
     expect(waits.reduce((sum, wait) => sum + wait, 0)).toBeLessThan(maxAgeMs);
   });

@@ -27,7 +27,11 @@ const MAIL: SmtpPlan["mail"] = {
   headers: { "Auto-Submitted": "auto-generated" },
 };
 
-const planFor = (port: number, server: Partial<SmtpPlan["server"]> = {}, mail: Partial<SmtpPlan["mail"]> = {}): SmtpPlan => ({
+const planFor = (
+  port: number,
+  server: Partial<SmtpPlan["server"]> = {},
+  mail: Partial<SmtpPlan["mail"]> = {},
+): SmtpPlan => ({
   executor: "smtp",
   server: { host: "127.0.0.1", port, security: "none", ...server },
   mail: { ...MAIL, ...mail },
@@ -37,7 +41,11 @@ async function open(options: { clock?: Clock; resolve?: Resolver } = {}) {
   const inbox: Inbox = stack.use(await startInbox({ httpPort: null }));
   const executor = stack.use(await openSmtpExecutor({ clock: systemClock, resolve: systemResolver, ...options }));
   const send = async (server?: Partial<SmtpPlan["server"]>, mail?: Partial<SmtpPlan["mail"]>, signal?: AbortSignal) => {
-    const done = await executor.execute(planFor(inbox.smtpPort, server, mail), { label: "email-smtp/ops", deliveryId: "d-1", signal });
+    const done = await executor.execute(planFor(inbox.smtpPort, server, mail), {
+      label: "email-smtp/ops",
+      deliveryId: "d-1",
+      signal,
+    });
     if (done.kind !== "outcome") throw new Error("a mail has no response to judge");
     return done;
   };
@@ -45,7 +53,10 @@ async function open(options: { clock?: Clock; resolve?: Resolver } = {}) {
 }
 
 /** A mail server that says exactly these lines, one after each line it hears. */
-async function scripted(greeting: string, replies: (line: string, socket: Socket) => string | undefined): Promise<number> {
+async function scripted(
+  greeting: string,
+  replies: (line: string, socket: Socket) => string | undefined,
+): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -79,10 +90,20 @@ describe("smtp executor", () => {
     expect(outcome).toEqual({ kind: "delivered", providerId: "<d-1@hub.example>" });
     expect(status).toBe(250);
     const [got] = mails();
-    expect(got?.envelope).toEqual({ from: "alerts@hub.example", to: ["one@example.org", "two@example.org", "hidden@example.org"] });
-    expect(got?.mail).toMatchObject({ subject: "nightly failed", messageId: "<d-1@hub.example>", html: expect.stringContaining("<p>Task load failed.</p>") });
+    expect(got?.envelope).toEqual({
+      from: "alerts@hub.example",
+      to: ["one@example.org", "two@example.org", "hidden@example.org"],
+    });
+    expect(got?.mail).toMatchObject({
+      subject: "nightly failed",
+      messageId: "<d-1@hub.example>",
+      html: expect.stringContaining("<p>Task load failed.</p>"),
+    });
     expect(got?.mail.text.trim()).toBe("Task load failed.");
-    expect(got?.mail.headers).toMatchObject({ "auto-submitted": "auto-generated", references: expect.stringMatching(/^<conv-[0-9a-f]{32}@hub\.example>$/) });
+    expect(got?.mail.headers).toMatchObject({
+      "auto-submitted": "auto-generated",
+      references: expect.stringMatching(/^<conv-[0-9a-f]{32}@hub\.example>$/),
+    });
     expect(got?.mail.headers["in-reply-to"]).toBe(got?.mail.headers["references"]);
     expect(got?.raw).not.toContain("hidden@example.org");
   });
@@ -107,12 +128,32 @@ describe("smtp executor", () => {
 
   it.each<{ refusal: MailAnswerScript; outcome: object; status: number | null }>([
     { refusal: { at: "connect", code: 421, text: "too busy" }, outcome: { kind: "retry" }, status: 421 },
-    { refusal: { at: "connect", code: 554, text: "go away" }, outcome: { kind: "permanent", reason: "unexpected-response" }, status: 554 },
+    {
+      refusal: { at: "connect", code: 554, text: "go away" },
+      outcome: { kind: "permanent", reason: "unexpected-response" },
+      status: 554,
+    },
     { refusal: { at: "mail", code: 550, text: "bad sender" }, outcome: { kind: "permanent" }, status: 550 },
-    { refusal: { at: "mail", code: 451, text: "later" }, outcome: { kind: "retry", reason: "server", afterMs: 60_000 }, status: 451 },
-    { refusal: { at: "data", code: 552, text: "too big" }, outcome: { kind: "permanent", reason: "too-large", degrade: "shrink" }, status: 552 },
-    { refusal: { at: "data", code: 554, text: "spam" }, outcome: { kind: "permanent", reason: "invalid-payload" }, status: 554 },
-    { refusal: { at: "data", code: 451, text: "later" }, outcome: { kind: "retry", reason: "server", ambiguous: false }, status: 451 },
+    {
+      refusal: { at: "mail", code: 451, text: "later" },
+      outcome: { kind: "retry", reason: "server", afterMs: 60_000 },
+      status: 451,
+    },
+    {
+      refusal: { at: "data", code: 552, text: "too big" },
+      outcome: { kind: "permanent", reason: "too-large", degrade: "shrink" },
+      status: 552,
+    },
+    {
+      refusal: { at: "data", code: 554, text: "spam" },
+      outcome: { kind: "permanent", reason: "invalid-payload" },
+      status: 554,
+    },
+    {
+      refusal: { at: "data", code: 451, text: "later" },
+      outcome: { kind: "retry", reason: "server", ambiguous: false },
+      status: 451,
+    },
   ])("judges $refusal.code at $refusal.at", async ({ refusal, outcome, status }) => {
     const { inbox, send } = await open();
     inbox.refuseNext(refusal);
@@ -147,7 +188,10 @@ describe("smtp executor", () => {
     const { inbox, send } = await open();
     inbox.refuseNext({ at: "rcpt", code: 550, text: "5.1.1 no such user" });
 
-    expect((await send(undefined, { to: ["one@example.org"] })).outcome).toMatchObject({ kind: "permanent", reason: "not-found" });
+    expect((await send(undefined, { to: ["one@example.org"] })).outcome).toMatchObject({
+      kind: "permanent",
+      reason: "not-found",
+    });
   });
 
   it("is delivered with a warning when some recipients were refused", async () => {
@@ -156,7 +200,10 @@ describe("smtp executor", () => {
 
     const { outcome } = await send();
 
-    expect(outcome).toMatchObject({ kind: "delivered", warnings: [expect.stringMatching(/^partial: two@example\.org was refused: 550 .*no such user/)] });
+    expect(outcome).toMatchObject({
+      kind: "delivered",
+      warnings: [expect.stringMatching(/^partial: two@example\.org was refused: 550 .*no such user/)],
+    });
     expect(mails()[0]?.envelope.to).toEqual(["one@example.org"]);
   });
 
@@ -187,9 +234,19 @@ describe("smtp executor", () => {
     };
     const { send, inbox } = await open({ resolve });
 
-    expect((await send({ host: "nowhere.example" })).outcome).toMatchObject({ kind: "retry", reason: "dns", maxAttempts: 3 });
-    expect((await send({ host: "internal.example", allowPrivateUrls: false })).outcome).toMatchObject({ kind: "permanent", reason: "blocked-address" });
-    expect((await send({ allowPrivateUrls: false })).outcome).toMatchObject({ kind: "permanent", reason: "blocked-address" });
+    expect((await send({ host: "nowhere.example" })).outcome).toMatchObject({
+      kind: "retry",
+      reason: "dns",
+      maxAttempts: 3,
+    });
+    expect((await send({ host: "internal.example", allowPrivateUrls: false })).outcome).toMatchObject({
+      kind: "permanent",
+      reason: "blocked-address",
+    });
+    expect((await send({ allowPrivateUrls: false })).outcome).toMatchObject({
+      kind: "permanent",
+      reason: "blocked-address",
+    });
     expect(inbox.messages).toEqual([]);
   });
 
@@ -210,7 +267,11 @@ describe("smtp executor", () => {
   it("refuses a certificate it cannot verify", async () => {
     const { send } = await open();
 
-    expect((await send({ security: "starttls" })).outcome).toMatchObject({ kind: "retry", reason: "tls", maxAttempts: 2 });
+    expect((await send({ security: "starttls" })).outcome).toMatchObject({
+      kind: "retry",
+      reason: "tls",
+      maxAttempts: 2,
+    });
   });
 
   it("gives up at the deadline, though the server is still there", async () => {
@@ -226,12 +287,16 @@ describe("smtp executor", () => {
 
     await clock.advance(5_000);
 
-    expect(await sending).toMatchObject({ outcome: { kind: "retry", reason: "timeout", detail: "The mail was not handed over within 5 s" } });
+    expect(await sending).toMatchObject({
+      outcome: { kind: "retry", reason: "timeout", detail: "The mail was not handed over within 5 s" },
+    });
     expect(clock.pending.all).toBe(0);
   });
 
   it("stops when the caller says so, and when it is closed", async () => {
-    const port = await scripted("220 slow ESMTP", (line) => (line.startsWith("EHLO") ? (heardEhlo.resolve(), undefined) : undefined));
+    const port = await scripted("220 slow ESMTP", (line) =>
+      line.startsWith("EHLO") ? (heardEhlo.resolve(), undefined) : undefined,
+    );
     const heardEhlo = Promise.withResolvers<void>();
     const { executor } = await open();
     const stop = new AbortController();
@@ -242,7 +307,9 @@ describe("smtp executor", () => {
     expect(await sending).toMatchObject({ outcome: { kind: "retry", reason: "cancelled", ambiguous: false } });
 
     await executor[Symbol.asyncDispose]();
-    expect(await executor.execute(planFor(port), { label: "l", deliveryId: "d" })).toMatchObject({ outcome: { kind: "retry", reason: "cancelled" } });
+    expect(await executor.execute(planFor(port), { label: "l", deliveryId: "d" })).toMatchObject({
+      outcome: { kind: "retry", reason: "cancelled" },
+    });
   });
 
   it("gives up when the mail library refuses a local file", () => {

@@ -18,7 +18,17 @@ describe("local inbox", () => {
     const answer = await post(inbox.slackUrl, '{"text":"hello"}');
 
     expect([answer.status, await answer.text()]).toEqual([200, "ok"]);
-    expect(seen).toMatchObject([{ channel: "slack", number: 1, receivedAtMs: 5_000, method: "POST", json: { text: "hello" }, raw: '{"text":"hello"}', answered: 200 }]);
+    expect(seen).toMatchObject([
+      {
+        channel: "slack",
+        number: 1,
+        receivedAtMs: 5_000,
+        method: "POST",
+        json: { text: "hello" },
+        raw: '{"text":"hello"}',
+        answered: 200,
+      },
+    ]);
     expect(inbox.messages).toEqual(seen);
   });
 
@@ -36,7 +46,9 @@ describe("local inbox", () => {
     const answer = await fetch(`${inbox.httpUrl}/any?q=1`, { method: "PUT", body: "plain", headers: { "x-a": "1" } });
 
     expect(answer.status).toBe(200);
-    expect(seen).toMatchObject([{ channel: "webhook", method: "PUT", path: "/any?q=1", raw: "plain", headers: { "x-a": "1" } }]);
+    expect(seen).toMatchObject([
+      { channel: "webhook", method: "PUT", path: "/any?q=1", raw: "plain", headers: { "x-a": "1" } },
+    ]);
     expect(seen[0]).not.toHaveProperty("json");
   });
 
@@ -45,7 +57,7 @@ describe("local inbox", () => {
 
     const limited = await post(inbox.slackUrl, '{"text":"a"}');
     expect([limited.status, limited.headers.get("retry-after")]).toEqual([429, "7"]);
-    await expect(post(inbox.slackUrl, '{"text":"b"}')).rejects.toThrow();
+    await expect(post(inbox.slackUrl, '{"text":"b"}')).rejects.toThrow("fetch failed");
     expect((await post(inbox.slackUrl, '{"text":"c"}')).status).toBe(200);
     expect(seen.map((message) => (message.channel === "mail" ? "mail" : message.answered))).toEqual([429, null, 200]);
   });
@@ -83,6 +95,8 @@ describe("local inbox", () => {
     const port = Number(new URL(inbox.httpUrl).port);
 
     await expect(startInbox({ httpPort: port })).rejects.toMatchObject({ code: "EADDRINUSE" });
-    await expect(startInbox({ httpPort: null, smtpPort: inbox.smtpPort })).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await expect(startInbox({ httpPort: null, smtpPort: inbox.smtpPort })).rejects.toMatchObject({
+      code: "EADDRINUSE",
+    });
   });
 });

@@ -156,11 +156,13 @@ describe("group commit", () => {
         const expected = ["taken"];
         const outcomes: Promise<string | undefined>[] = [];
         const wanted: string[] = [];
+        const wrong: string[] = [];
+        const see = (isRight: boolean, what: string): void => void (isRight || wrong.push(what));
 
         for (const [index, kind] of steps.entries()) {
           const label = String(index);
           if (kind === "submit") {
-            outcomes.push(outcomeOf(queue.submit(note(label)).then(() => expect(bench.stored()).toContain(label))));
+            outcomes.push(outcomeOf(queue.submit(note(label)).then(() => see(bench.stored().includes(label), `${label} was told early`))));
             wanted.push("stored");
           } else if (kind === "refused") {
             outcomes.push(outcomeOf(queue.submit((db) => (note(label)(db), note("taken")(db)))));
@@ -168,18 +170,19 @@ describe("group commit", () => {
           } else if (kind === "append") queue.append(note(label));
           else if (kind === "exit") {
             queue.writeSync(note(label));
-            expect(bench.stored().at(-1)).toBe(label);
+            see(bench.stored().at(-1) === label, `${label} was not last`);
           } else if (kind === "turn") await clock.settle(1);
           else if (kind === "wait") await clock.advance(50);
           else {
             await queue.flush();
-            expect(bench.stored()).toEqual(expected);
+            see(bench.stored().join() === expected.join(), `the flush before ${label} left something`);
           }
           if (kind === "submit" || kind === "append" || kind === "exit") expected.push(label);
         }
         await queue.flush();
 
         expect(await Promise.all(outcomes)).toEqual(wanted);
+        expect(wrong).toEqual([]);
         expect(bench.stored()).toEqual(expected);
         expect(queue.size).toBe(0);
         expect(queue.appended).toBe(0);

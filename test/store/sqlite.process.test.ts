@@ -41,9 +41,9 @@ describe("several processes on one store", () => {
 
     const problems: string[] = [];
     let looks = 0;
-    let done = false;
-    const ended = Promise.all([one.ended, two.ended]).finally(() => (done = true));
-    while (!done) {
+    const progress = { done: false };
+    const ended = Promise.all([one.ended, two.ended]).finally(() => (progress.done = true));
+    while (!progress.done) {
       const [newest] = await store.runs.listFlowRuns({ limit: 1 });
       // Final states only: a run that moves on between two reads is not half written.
       if (newest?.state.type === "FAILED") problems.push(...(await missingOf(store, newest.id)));

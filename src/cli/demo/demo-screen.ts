@@ -6,8 +6,8 @@ import { fitColumns, padColumns, safeLine, safeText } from "../terminal-text.ts"
 import { distanceText, durationText } from "../time-text.ts";
 import type { Received } from "../../inbox/received.ts";
 import type { DemoEvent, RecordedDelivery } from "./demo-event.ts";
-import { mailCard } from "./mail-card.ts";
-import { slackCard } from "./slack-card.ts";
+import { mailCard } from "../cards/mail-card.ts";
+import { slackCard } from "../cards/slack-card.ts";
 
 export interface Screen {
   /** Shows what just happened; of a message only that it is there. */
@@ -75,7 +75,7 @@ const arrivalLine = (out: Output, { channel }: Received): string =>
 
 function showCard(out: Output, message: Received, raw: boolean): void {
   const columns = out.columns - 3;
-  const card = message.channel === "mail" ? mailCard(out.paint, columns, message) : slackCard(out.paint, columns, message.json ?? null);
+  const card = message.channel === "mail" ? mailCard(out.paint, columns, message.mail) : slackCard(out.paint, columns, message.json ?? null);
   out.line();
   for (const line of card) out.line(`   ${line}`);
   if (!raw) return;
@@ -88,10 +88,10 @@ function showCard(out: Output, message: Received, raw: boolean): void {
 function deliveryLine(out: Output, { delivery, attempts }: RecordedDelivery): string {
   const { status } = delivery;
   const look = paintDelivery(out.paint, status, padColumns(`${deliverySymbol(status)} ${status}`, 12));
-  const tries = `${attempts.length} attempt${attempts.length === 1 ? "" : "s"}`;
   const last = attempts.at(-1);
-  const took = last === undefined ? "" : `, took ${durationText(last.durationMs)}, answer ${last.status ?? "-"}`;
-  return `   ${look} ${padColumns(delivery.destination, 20)} ${out.paint.dim(`${delivery.id.slice(0, 13)}… ${tries}${took}`)}`;
+  const tries = `${attempts.length} attempt${attempts.length === 1 ? "" : "s"}`;
+  const answer = last === undefined ? "" : `, ${durationText(last.durationMs)}, ${last.status ?? "no answer"}`;
+  return `   ${look} ${padColumns(delivery.destination, 19)} ${out.paint.dim(`${delivery.id.slice(0, 18)}  ${tries}${answer}`)}`;
 }
 
 function showResult(out: Output, { ok, slack, mail, afterFailureMs }: Extract<DemoEvent, { event: "result" }>): void {

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../base/json.ts";
-import type { BlockDocumentRow, BlockReferenceRow, BlockSchemaRow, BlockTypeRow, KeyRow } from "../../block/block-store.ts";
+import type { BlockDocumentRow, BlockReferenceRow, BlockSchemaRow, BlockTypeRow } from "../../block/block-store.ts";
+import { plain } from "./database.ts";
 
 /** A row of `block_types`, under the port's names. */
 export type TypeRow = Omit<BlockTypeRow, "isProtected"> & { readonly isProtected: 0 | 1 };
@@ -45,7 +46,7 @@ export function toDocument(row: DocumentRow, references: readonly BlockReference
     isAnonymous: row.isAnonymous === 1,
     // Written by toJson() from a value of this type.
     labels: JSON.parse(row.labels) as Record<string, string>,
-    references: references.map((reference) => ({ ...reference })),
+    references: references.map(plain),
   };
 }
 
@@ -60,5 +61,3 @@ export function sameType(stored: BlockTypeRow, next: BlockTypeRow): boolean {
     (stored.isProtected || !next.isProtected)
   );
 }
-
-export const copyKey = (row: KeyRow): KeyRow => ({ kid: row.kid, state: row.state, source: row.source });

@@ -1,8 +1,8 @@
 import { BellhopError } from "../../base/errors.ts";
 import type { BlockDocumentRow, BlockStore, KeyRow } from "../../block/block-store.ts";
-import { copyKey, type DocumentRow, sameType, toDocument, toSchema, toType } from "./block-rows.ts";
+import { type DocumentRow, sameType, toDocument, toSchema, toType } from "./block-rows.ts";
 import * as sql from "./block-statements.ts";
-import { type Database, toJson } from "./database.ts";
+import { type Database, plain, toJson } from "./database.ts";
 import { pageSize } from "./page.ts";
 import type { Session } from "./session.ts";
 
@@ -48,7 +48,7 @@ function activateKey(db: Database, { kid, source }: KeyRow, nowMs: number): KeyR
   if (db.run(sql.ACTIVATE_KEY, kid, source, nowMs) === 0) db.run(sql.REACTIVATE_KEY, kid);
   const active = db.get(sql.READ_ACTIVE_KEY);
   if (active === undefined) throw new BellhopError("store_conflict", { rule: "no encryption key is active" });
-  return copyKey(active);
+  return plain(active);
 }
 
 /** Row that was written or found a moment ago in the same transaction. */
@@ -118,7 +118,7 @@ export function openBlockStore({ queue, readCommitted: read, clock }: Session): 
     /** @throws store_conflict while another document refers to it */
     deleteDocument: (id) => queue.submit((db) => db.run(sql.DELETE_DOCUMENT, id) > 0),
 
-    readKeys: () => read((db) => db.all(sql.READ_KEYS).map(copyKey)),
+    readKeys: () => read((db) => db.all(sql.READ_KEYS).map(plain)),
     activateKey: (key) => queue.submit((db) => activateKey(db, key, clock.now())),
   };
 }

@@ -42,7 +42,7 @@ function tighten(path: string): void {
   }
 }
 
-function openFile(path: string, durability: Durability): Database {
+function openFile(path: string): Database {
   try {
     prepareFile(path);
   } catch (error) {
@@ -50,9 +50,7 @@ function openFile(path: string, durability: Durability): Database {
     throw isNoSpace(error) ? new BellhopError("store_full", { path }, { cause: error }) : unavailableFile(path, error);
   }
   try {
-    const db = new Database(path);
-    db.exec(`pragma synchronous = ${durability}; pragma journal_size_limit = ${KEEP_LOG_BYTES}`);
-    return db;
+    return new Database(path);
   } catch (error) {
     throw storeError(error, path);
   }
@@ -78,9 +76,12 @@ function checkOwner(db: Database): boolean {
  * @throws store_unavailable, store_corrupt, store_full, store_newer, store_busy
  */
 export async function connect(path: string, durability: Durability, waiting: Waiting): Promise<Database> {
-  const db = openFile(path, durability);
+  const db = openFile(path);
   try {
-    const upToDate = await untilUnlocked(path, waiting, () => checkOwner(db));
+    const upToDate = await untilUnlocked(path, waiting, () => {
+      db.exec(`pragma synchronous = ${durability}; pragma journal_size_limit = ${KEEP_LOG_BYTES}`);
+      return checkOwner(db);
+    });
     if (!upToDate) await (await import("./migrate.ts")).migrate(db, waiting);
     return db;
   } catch (error) {

@@ -39,6 +39,9 @@ export function toJson(value: unknown): string {
   }
 }
 
+/** A row as an ordinary object; SQLite's rows have no prototype. */
+export const plain = <T extends object>(row: T): T => ({ ...row });
+
 export interface DatabaseOptions {
   readonly readOnly?: boolean;
 }

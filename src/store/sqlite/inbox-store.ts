@@ -1,5 +1,5 @@
 import type { InboxMessage, InboxStore } from "../../channel/inbox-store.ts";
-import { query } from "./database.ts";
+import { plain, query } from "./database.ts";
 import { pageSize } from "./page.ts";
 import type { Session } from "./session.ts";
 
@@ -29,7 +29,7 @@ export function openInboxStore({ queue, readCommitted }: Session): InboxStore {
       readCommitted((db) => {
         const { take } = pageSize({ limit });
         const rows = inbox === undefined ? db.all(LIST_ALL, take) : db.all(LIST_ONE, inbox, take);
-        return rows.map((row) => ({ ...row }));
+        return rows.map(plain);
       }),
 
     clear: (inbox) => queue.submit((db) => (inbox === undefined ? db.run(CLEAR_ALL) : db.run(CLEAR_ONE, inbox))),

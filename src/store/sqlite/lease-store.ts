@@ -1,6 +1,6 @@
 import { BellhopError, messageOf } from "../../base/errors.ts";
 import type { Lease, LeaseStore } from "../../runs/lease-store.ts";
-import { query } from "./database.ts";
+import { plain, query } from "./database.ts";
 import type { Session } from "./session.ts";
 
 // The table holds one row per living process. Writes lock the database for a group commit; lookups use the unique index
@@ -34,7 +34,7 @@ export function openLeaseStore({ queue, readCommitted, log }: Session): LeaseSto
         if (db.run(BEAT, nowMs, id) === 0) throw new BellhopError("lease_lost", { leaseId: id });
       }),
 
-    others: (id) => readCommitted((db) => db.all(OTHERS, id).map((row) => ({ ...row }))),
+    others: (id) => readCommitted((db) => db.all(OTHERS, id).map(plain)),
 
     remove: (id) => queue.submit((db) => db.run(REMOVE, id) > 0),
 

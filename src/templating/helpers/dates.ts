@@ -13,7 +13,8 @@ const LATEST_MS = 8.64e15;
 
 interface ZoneFormats {
   readonly parts: Intl.DateTimeFormat;
-  readonly zone: Intl.DateTimeFormat;
+  /** American English knows the short names of American zones, British English those of European ones. */
+  readonly zones: readonly Intl.DateTimeFormat[];
 }
 
 const byZone = new Map<string, ZoneFormats>();
@@ -28,7 +29,7 @@ function formatsOf(zone: string, scope: RenderScope): ZoneFormats {
         timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit",
         hour: "2-digit", minute: "2-digit", second: "2-digit", weekday: "short", timeZoneName: "longOffset",
       }),
-      zone: new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "short" }),
+      zones: ["en-US", "en-GB"].map((locale) => new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" })),
     };
     if (byZone.size < FORMATS_KEPT) byZone.set(zone, made);
     return made;
@@ -37,6 +38,11 @@ function formatsOf(zone: string, scope: RenderScope): ZoneFormats {
     scope.warn(`unknown time zone: ${zone}`);
     return formatsOf("UTC", scope);
   }
+}
+
+function zoneName({ zones }: ZoneFormats, ms: number): string {
+  const names = zones.map((zone) => zone.formatToParts(ms).find(({ type }) => type === "timeZoneName")?.value ?? "");
+  return names.find((name) => !/^GMT[+-]/.test(name)) ?? names[0] ?? "";
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
@@ -58,7 +64,7 @@ function formatInstant(ms: number, format: string, zone: string, scope: RenderSc
     ss: () => read("second"),
     SSS: () => String(((ms % 1_000) + 1_000) % 1_000).padStart(3, "0"),
     ZZ: () => read("timeZoneName").replace("GMT", "") || "+00:00",
-    z: () => formats.zone.formatToParts(ms).find(({ type }) => type === "timeZoneName")?.value ?? "",
+    z: () => zoneName(formats, ms),
   };
   return format.replaceAll(TOKENS, (token) => tokens[token]?.() ?? token);
 }

@@ -1,0 +1,103 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createRedactor, redact, redactDeep, redactUrl, registerSecret } from "../../src/base/redactor.ts";
+import { MASK } from "../../src/base/secret.ts";
+
+const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
+
+/** Every form in which the value is looked for; text that happens to contain the mask's own characters is no leak. */
+const formsOf = (value: string): string[] => [
+  value,
+  encodeURIComponent(value),
+  JSON.stringify(value).slice(1, -1),
+  base64(value),
+  Buffer.from(value, "utf8").toString("base64url"),
+];
+
+describe("a redactor", () => {
+  it("leaves none of the written forms of a planted secret in any text", () => {
+    const secrets = fc.string({ minLength: 5, unit: "grapheme" }).filter((value) => !/^\**$/.test(value));
+    fc.assert(
+      fc.property(secrets, fc.string(), fc.string(), fc.nat(4), (value, before, after, which) => {
+        fc.pre(!before.includes(value) && !after.includes(value));
+        const redactor = createRedactor();
+        redactor.register(value);
+        const form = formsOf(value)[which] ?? value;
+
+        const shown = redactor.redact(`${before}\u0000${form}\u0000${after}`);
+
+        expect(shown).not.toContain(`\u0000${form}\u0000`);
+        expect(shown).toContain(MASK);
+      }),
+    );
+  });
+
+  it("masks the longer of two secrets where one contains the other", () => {
+    const redactor = createRedactor();
+    redactor.register("token-123");
+    redactor.register("token-123-with-suffix");
+
+    expect(redactor.redact("a token-123-with-suffix b token-123 c")).toBe(`a ${MASK} b ${MASK} c`);
+  });
+
+  it("masks path and query of a secret URL by themselves, unless they are short", () => {
+    const redactor = createRedactor();
+    redactor.register("https://hooks.slack.com/services/T000/B000/abcdef?x=1");
+    redactor.register("https://example.com/hook");
+
+    expect(redactor.redact("POST /services/T000/B000/abcdef?x=1 failed")).toBe(`POST ${MASK} failed`);
+    expect(redactor.redact("GET /hook")).toBe("GET /hook");
+    expect(redactor.redact("GET https://example.com/hook")).toBe(`GET ${MASK}`);
+  });
+
+  it("ignores values under five characters, and the mask", () => {
+    const redactor = createRedactor();
+    redactor.register("info");
+    redactor.register(MASK);
+
+    expect(redactor.size).toBe(0);
+    expect(redactor.redact("info")).toBe("info");
+  });
+
+  it("takes characters of regular expressions as text", () => {
+    const redactor = createRedactor();
+    redactor.register("a.b|c(d)[e]");
+
+    expect(redactor.redact("axb|c a.b|c(d)[e]")).toBe(`axb|c ${MASK}`);
+  });
+
+  it("takes text with a lone surrogate", () => {
+    const redactor = createRedactor();
+    redactor.register("abc\ud800def");
+
+    expect(redactor.redact("x abc\ud800def")).toBe(`x ${MASK}`);
+  });
+
+  it("forgets the least recently registered value when it is full", () => {
+    const redactor = createRedactor(2);
+    redactor.register("first-secret");
+    redactor.register("second-secret");
+    redactor.register("first-secret");
+    redactor.register("third-secret");
+
+    expect(redactor.redact("first-secret second-secret third-secret")).toBe(`${MASK} second-secret ${MASK}`);
+    expect(redactor.size).toBe(2);
+  });
+});
+
+it("masks values and keys of JSON for the whole process", () => {
+  registerSecret("process-wide-secret");
+
+  expect(redactDeep({ "process-wide-secret": ["x process-wide-secret", 1, null, { a: true }] })).toEqual({
+    [MASK]: [`x ${MASK}`, 1, null, { a: true }],
+  });
+  expect(redact("nothing here")).toBe("nothing here");
+});
+
+it("shows scheme, host and a fingerprint of a URL", () => {
+  const shown = redactUrl("https://user:pw@hooks.slack.com:444/services/T/B/x?token=1");
+
+  expect(shown).toMatch(/^https:\/\/hooks\.slack\.com:444\/… \([0-9a-f]{8}\)$/);
+  expect(redactUrl("https://hooks.slack.com:444/services/T/B/y")).not.toBe(shown);
+  expect(redactUrl("no url")).toMatch(/^\(not a URL\) \([0-9a-f]{8}\)$/);
+});
