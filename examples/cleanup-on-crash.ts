@@ -1,7 +1,7 @@
 // Clean up outside infrastructure when a run crashes: the flow remembers what it started in a block, and the hook that
 // runs on Crashed reads it back and removes it.
 //
-//   npx node examples/cleanup-on-crash.ts
+//   npx node -C bellhop-source examples/cleanup-on-crash.ts
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,5 +28,5 @@ const withScratchFolder = flow({ name: "with-scratch-folder", onCrashed: [remove
   await doTheWork();
 });
 
-const state = await withScratchFolder.run([], { returnState: true });
-console.log(String(state));
+// What interrupts a run also reaches whoever called it; by then the hook has run.
+await withScratchFolder().catch((error: unknown) => console.log(String(error)));

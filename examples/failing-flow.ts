@@ -1,9 +1,9 @@
 // A flow that fails, retries once, fails again, and tells a channel. The notification is stored in the same
 // transaction as the Failed state, so it is sent even if this process dies right after.
 //
-//   npx bellhop block save slack-webhook/ops
-//   npx node examples/failing-flow.ts                  tells slack-webhook/ops
-//   npx node examples/failing-flow.ts inbox/dev        tells another block
+//   npm run bellhop -- block save slack-webhook/ops
+//   npx node -C bellhop-source examples/failing-flow.ts                  tells slack-webhook/ops
+//   npx node -C bellhop-source examples/failing-flow.ts inbox/dev        tells another block
 import { flow, notify, task } from "bellhop";
 
 const channel = process.argv[2] ?? "slack-webhook/ops";

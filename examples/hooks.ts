@@ -1,7 +1,7 @@
 // Function hooks: code of yours that runs when a run enters a state. They run in this process, after the state is
 // stored; what must arrive however the process ends is declared with notify() instead.
 //
-//   npx node examples/hooks.ts
+//   npx node -C bellhop-source examples/hooks.ts
 import { bindHook, flow, runtime, task } from "bellhop";
 import type { FlowStateHook, TaskStateHook } from "bellhop";
 
@@ -14,7 +14,12 @@ const logTask: TaskStateHook = (_task, taskRun, state) => {
 };
 
 // Extra arguments for a hook.
-const escalate = (_task: unknown, taskRun: { readonly name: string }, _state: unknown, extra: { readonly team: string }): void => {
+const escalate = (
+  _task: unknown,
+  taskRun: { readonly name: string },
+  _state: unknown,
+  extra: { readonly team: string },
+): void => {
   console.log(`  ${extra.team} should look at ${taskRun.name}`);
 };
 

@@ -2,7 +2,7 @@
 // by severity. Run it from cron; when the process is killed half-way, the next Bellhop process on this machine (any
 // command, or `bellhop sweep` from cron) declares the run Crashed and sends what the hook below declares.
 //
-//   npx node examples/nightly.ts 2026-03-01 inbox/dev
+//   npx node -C bellhop-source examples/nightly.ts 2026-03-01 inbox/dev
 import { flow, notify, runtime, task } from "bellhop";
 
 const [day = "2026-03-01", channel = "slack-webhook/ops"] = process.argv.slice(2);
@@ -23,7 +23,9 @@ const extract = task(
   },
 );
 
-const total = task({ name: "total" }, async (orders: readonly Order[]) => orders.reduce((sum, order) => sum + order.cents, 0));
+const total = task({ name: "total" }, async (orders: readonly Order[]) =>
+  orders.reduce((sum, order) => sum + order.cents, 0),
+);
 
 const nightly = flow(
   {

@@ -1,7 +1,7 @@
 // One message, now. Rejects with a coded error when the provider does not accept it.
 //
-//   npx bellhop block save inbox/dev
-//   npx node examples/one-message.ts inbox/dev
+//   npm run bellhop -- block save inbox/dev
+//   npx node -C bellhop-source examples/one-message.ts inbox/dev
 import { Block } from "bellhop";
 
 const ref = process.argv[2] ?? "slack-webhook/ops";

@@ -1,8 +1,9 @@
 // A channel of your own: fields, and how a message becomes one request. Retries, deadlines, redaction, truncation and
 // the record are the same as for the built-in ones.
 //
-//   LAMP_URL=http://lamp.local/api npx node examples/own-channel.ts
-import { NotificationBlock, chars, flow, notify, secret, z } from "bellhop";
+//   LAMP_URL=http://lamp.local/api npx node -C bellhop-source examples/own-channel.ts
+import { flow, notify } from "bellhop";
+import { NotificationBlock, chars, secret, z } from "bellhop/sdk";
 
 class OfficeLamp extends NotificationBlock.define({
   slug: "office-lamp",

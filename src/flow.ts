@@ -24,7 +24,8 @@ export interface FlowHooks {
   readonly onCrashed?: Iterable<FlowHook>;
 }
 
-export interface FlowOptions<S extends z.ZodType | undefined = z.ZodType | undefined> extends RunnableOptions, FlowHooks {
+export interface FlowOptions<S extends z.ZodType | undefined = z.ZodType | undefined>
+  extends RunnableOptions, FlowHooks {
   /** The one object that the body takes; arguments are checked, and defaults filled in, before it runs. */
   readonly parameters?: S;
   /** `"hi-{foo}"` over the parameters, or a function that may read `runtime.flowRun`. Default: two words. */
@@ -81,7 +82,10 @@ export function flow<S extends z.ZodType, R>(
   options: FlowOptions<S> & { readonly parameters: S },
   fn: (parameters: z.output<S>) => R,
 ): Flow<[parameters: z.input<S>], FlowValue<R>>;
-export function flow<A extends readonly unknown[], R>(options: FlowOptions<undefined>, fn: (...args: A) => R): Flow<A, FlowValue<R>>;
+export function flow<A extends readonly unknown[], R>(
+  options: FlowOptions<undefined>,
+  fn: (...args: A) => R,
+): Flow<A, FlowValue<R>>;
 export function flow(first: unknown, second?: unknown): unknown {
   // The overloads allow these two shapes; what a caller without types gives is refused by the checks.
   if (second === undefined && typeof first === "function") return makeFlow({}, first as AnyFn);
@@ -103,11 +107,12 @@ function makeFlow(given: FlowOptions, fn: AnyFn): Flow {
     fn,
     parameters: checkSchema(options.parameters),
     flowRunName: checkNameMaker("flowRunName", options.flowRunName),
-    run: async (args: readonly unknown[], { returnState = false, ...call }: RunOptions = {}) => {
+    run: async (args: readonly unknown[] = [], { returnState = false, ...call }: RunOptions = {}) => {
       const ended = await start(args, call);
       return returnState ? ended.state : valueOf(ended);
     },
-    withOptions: (updates: FlowOptions) => makeFlow(merged({ ...options, tags: info.tags, ...hooks.asOptions() }, updates), fn),
+    withOptions: (updates: FlowOptions) =>
+      makeFlow(merged({ ...options, tags: info.tags, ...hooks.asOptions() }, updates), fn),
     ...hooks.registrars(),
   };
   const call = async (...args: readonly unknown[]): Promise<unknown> => valueOf(await start(args, NO_OPTIONS));

@@ -1,5 +1,14 @@
 import { callable, merged } from "./engine/callable.ts";
-import type { AnyFn, BodyValue, CallOptions, Ended, RetryConditionFn, RunNameInfo, RunOptions, TaskInfo } from "./engine/definition.ts";
+import type {
+  AnyFn,
+  BodyValue,
+  CallOptions,
+  Ended,
+  RetryConditionFn,
+  RunNameInfo,
+  RunOptions,
+  TaskInfo,
+} from "./engine/definition.ts";
 import { currentFrame } from "./engine/active-run.ts";
 import { checkFn, checkKeys, checkNameMaker, checkRunnable, type RunnableOptions } from "./engine/options.ts";
 import { runTask } from "./engine/run-task.ts";
@@ -62,7 +71,10 @@ const OPTIONS: readonly string[] = [
  * @throws invalid_definition, invalid_hook
  */
 export function task<A extends readonly unknown[], R>(fn: (...args: A) => R): Task<A, BodyValue<R>>;
-export function task<A extends readonly unknown[], R>(options: TaskOptions, fn: (...args: A) => R): Task<A, BodyValue<R>>;
+export function task<A extends readonly unknown[], R>(
+  options: TaskOptions,
+  fn: (...args: A) => R,
+): Task<A, BodyValue<R>>;
 export function task(first: unknown, second?: unknown): unknown {
   // The overloads allow these two shapes; what a caller without types gives is refused by the checks.
   if (second === undefined && typeof first === "function") return makeTask({}, first as AnyFn);
@@ -84,11 +96,12 @@ function makeTask(given: TaskOptions, fn: AnyFn): Task {
     fn,
     taskRunName: checkNameMaker("taskRunName", options.taskRunName),
     retryConditionFn: options.retryConditionFn == null ? null : checkFn("retryConditionFn", options.retryConditionFn),
-    run: async (args: readonly unknown[], { returnState = false, ...call }: RunOptions = {}) => {
+    run: async (args: readonly unknown[] = [], { returnState = false, ...call }: RunOptions = {}) => {
       const ended = await start(args, call);
       return returnState ? ended.state : valueOf(ended);
     },
-    withOptions: (updates: TaskOptions) => makeTask(merged({ ...options, tags: info.tags, ...hooks.asOptions() }, updates), fn),
+    withOptions: (updates: TaskOptions) =>
+      makeTask(merged({ ...options, tags: info.tags, ...hooks.asOptions() }, updates), fn),
     ...hooks.registrars(),
   };
   const call = async (...args: readonly unknown[]): Promise<unknown> => valueOf(await start(args, NO_OPTIONS));

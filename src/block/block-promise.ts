@@ -36,7 +36,7 @@ function parentOf(proto: object): object | null {
 /** Lets the methods be called on the promise: each call waits for the block, and a failed load rejects the call. */
 export function blockPromise<T extends object>(loading: Promise<T>, methods: readonly string[]): BlockPromise<T> {
   for (const name of methods) {
-    Object.defineProperty(loading, name, {
+    Reflect.defineProperty(loading, name, {
       value: async (...args: unknown[]) => {
         const block = await loading;
         const method: unknown = Reflect.get(block, name);

@@ -2,10 +2,9 @@ import { z } from "zod";
 
 /** A field that is a `Date` on the block and ISO 8601 text in the store; input may be either. */
 export function dateField(): z.ZodType<Date, Date | string> {
-  const codec = z.codec(z.iso.datetime({ offset: true }), z.date(), {
+  // Dates given to a constructor are turned into text before they are parsed.
+  return z.codec(z.iso.datetime({ offset: true }), z.date(), {
     decode: (text) => new Date(text),
     encode: (date) => date.toISOString(),
   });
-  // Dates given to a constructor are turned into text before they are parsed.
-  return codec as z.ZodType<Date, Date | string>;
 }

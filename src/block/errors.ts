@@ -1,4 +1,3 @@
-import type { ErrorDetails } from "../base/error-table.ts";
 import { BellhopError, errorClass } from "../base/errors.ts";
 
 /** No document has this type and name. */
@@ -53,8 +52,4 @@ export class InvalidPayloadError extends errorClass("invalid_payload") {}
 type KeyCode = "encryption_key_unavailable" | "encryption_key_mismatch";
 
 /** The key that sealed the store is not at hand: the store is locked. */
-export class BlockKeyUnavailableError extends BellhopError<KeyCode> {
-  constructor(code: KeyCode, details: ErrorDetails<KeyCode>) {
-    super(code, details);
-  }
-}
+export class BlockKeyUnavailableError extends BellhopError<KeyCode> {}

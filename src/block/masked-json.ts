@@ -26,7 +26,9 @@ function maskedValue(value: unknown): JsonValue {
   if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
   if (SecretValue.is(value)) return MASK;
   if (Array.isArray(value)) return value.map(maskedValue);
-  if (typeof value !== "object") return String(value);
+  if (typeof value === "bigint") return value.toString();
+  // Functions, symbols and undefined have no JSON form.
+  if (typeof value !== "object") return null;
   if ("definition" in value.constructor) return nestedJson(value);
   if ("toJSON" in value && typeof value.toJSON === "function") return maskedValue(value.toJSON());
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, maskedValue(item)]));

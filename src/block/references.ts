@@ -42,7 +42,7 @@ export function splitReferences(data: JsonObject, incomplete: (path: string) => 
     }
     if (isObject(value)) return visitObject(value, path);
     if (typeof value !== "object" || value === null) return value;
-    return Array.from(value as readonly JsonValue[], (item, index) => {
+    return Array.from(value, (item, index) => {
       const kept = visit(item, `${path}/${index}`);
       return kept === taken ? null : kept;
     });

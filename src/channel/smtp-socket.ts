@@ -28,6 +28,8 @@ export function openGuardedSocket(
     socket.once("connect", () => {
       deadline[Symbol.dispose]();
       socket.removeListener("error", fail);
+      // Until the mail library listens itself, a reset would end the process as an unhandled error.
+      socket.on("error", () => undefined);
       settle(socket);
     });
   });

@@ -26,10 +26,14 @@ export function fieldsOf(type: BlockClass): Field[] {
 
 function fieldOf(name: string, schema: z.core.$ZodType): Field {
   const layers = layersOf(schema);
-  const meta = (key: string): string | undefined => layers.map((layer) => z.globalRegistry.get(layer)?.[key]).find((text) => typeof text === "string");
+  const meta = (key: string): string | undefined =>
+    layers.map((layer) => z.globalRegistry.get(layer)?.[key]).find((text) => typeof text === "string");
   const absent = z.safeParse(schema, undefined);
   const secret = layers.map(secretKindOf).find((kind) => kind !== undefined);
-  const blocks = layers.map(nestedClassesOf).find((classes) => classes !== undefined)?.map(({ definition }) => definition.slug);
+  const blocks = layers
+    .map(nestedClassesOf)
+    .find((classes) => classes !== undefined)
+    ?.map(({ definition }) => definition.slug);
   const hidden = secret !== undefined || blocks !== undefined || !absent.success || absent.data == null;
   return {
     name,
@@ -48,18 +52,7 @@ function fieldOf(name: string, schema: z.core.$ZodType): Field {
 function layersOf(schema: z.core.$ZodType): z.core.$ZodType[] {
   // Each schema carries its definition, discriminated by `type`; zod types the base schema without the union.
   const { def } = (schema as z.core.$ZodTypes)._zod;
-  switch (def.type) {
-    case "optional":
-    case "nullable":
-    case "default":
-    case "prefault":
-    case "nonoptional":
-    case "readonly":
-    case "catch":
-      return [schema, ...layersOf(def.innerType)];
-    default:
-      return [schema];
-  }
+  return "innerType" in def ? [schema, ...layersOf(def.innerType)] : [schema];
 }
 
 function choicesOf(schema: z.core.$ZodType): readonly string[] | undefined {
@@ -90,7 +83,10 @@ export function valueFromText(field: Field, text: string): unknown {
   if (structured && field.secret !== "value" && accepts(field, json)) return json;
   if (accepts(field, text)) return text;
   if (json !== undefined && accepts(field, json)) return json;
-  const list = text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  const list = text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
   return accepts(field, list) ? list : text;
 }
 

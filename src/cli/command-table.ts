@@ -27,18 +27,46 @@ const block: CommandGroup = {
   alias: "blocks",
   summary: "saved channels, credentials and values",
   commands: [
-    { name: "save", summary: "save a block, or replace one", load: async () => (await import("./commands/block-save.ts")).blockSave },
-    { name: "ls", summary: "list saved blocks, secrets masked", load: async () => (await import("./commands/block-ls.ts")).blockLs },
-    { name: "inspect", summary: "show one block, secrets masked", load: async () => (await import("./commands/block-inspect.ts")).blockInspect },
-    { name: "test", summary: "send a marked test message and show the answer", load: async () => (await import("./commands/block-test.ts")).blockTest },
-    { name: "delete", summary: "delete a block", load: async () => (await import("./commands/block-delete.ts")).blockDelete },
+    {
+      name: "save",
+      summary: "save a block, or replace one",
+      load: async () => (await import("./commands/block-save.ts")).blockSave,
+    },
+    {
+      name: "ls",
+      summary: "list saved blocks, secrets masked",
+      load: async () => (await import("./commands/block-ls.ts")).blockLs,
+    },
+    {
+      name: "inspect",
+      summary: "show one block, secrets masked",
+      load: async () => (await import("./commands/block-inspect.ts")).blockInspect,
+    },
+    {
+      name: "test",
+      summary: "send a marked test message and show the answer",
+      load: async () => (await import("./commands/block-test.ts")).blockTest,
+    },
+    {
+      name: "delete",
+      summary: "delete a block",
+      load: async () => (await import("./commands/block-delete.ts")).blockDelete,
+    },
     {
       name: "type",
       alias: "types",
       summary: "kinds of blocks",
       commands: [
-        { name: "ls", summary: "list block types", load: async () => (await import("./commands/block-type-ls.ts")).blockTypeLs },
-        { name: "inspect", summary: "show the fields of a block type", load: async () => (await import("./commands/block-type-inspect.ts")).blockTypeInspect },
+        {
+          name: "ls",
+          summary: "list block types",
+          load: async () => (await import("./commands/block-type-ls.ts")).blockTypeLs,
+        },
+        {
+          name: "inspect",
+          summary: "show the fields of a block type",
+          load: async () => (await import("./commands/block-type-inspect.ts")).blockTypeInspect,
+        },
       ],
     },
   ],
@@ -49,8 +77,16 @@ const run: CommandGroup = {
   alias: "runs",
   summary: "flow runs and their states",
   commands: [
-    { name: "ls", summary: "list flow runs, newest first", load: async () => (await import("./commands/run-ls.ts")).runLs },
-    { name: "inspect", summary: "states, tasks, hooks and deliveries of a run", load: async () => (await import("./commands/run-inspect.ts")).runInspect },
+    {
+      name: "ls",
+      summary: "list flow runs, newest first",
+      load: async () => (await import("./commands/run-ls.ts")).runLs,
+    },
+    {
+      name: "inspect",
+      summary: "states, tasks, hooks and deliveries of a run",
+      load: async () => (await import("./commands/run-inspect.ts")).runInspect,
+    },
   ],
 };
 
@@ -59,8 +95,16 @@ const delivery: CommandGroup = {
   alias: "deliveries",
   summary: "messages and what became of them",
   commands: [
-    { name: "ls", summary: "list deliveries, newest first", load: async () => (await import("./commands/delivery-ls.ts")).deliveryLs },
-    { name: "inspect", summary: "attempts and answers of a delivery", load: async () => (await import("./commands/delivery-inspect.ts")).deliveryInspect },
+    {
+      name: "ls",
+      summary: "list deliveries, newest first",
+      load: async () => (await import("./commands/delivery-ls.ts")).deliveryLs,
+    },
+    {
+      name: "inspect",
+      summary: "attempts and answers of a delivery",
+      load: async () => (await import("./commands/delivery-inspect.ts")).deliveryInspect,
+    },
   ],
 };
 
@@ -69,9 +113,21 @@ const template: CommandGroup = {
   alias: "templates",
   summary: "message templates",
   commands: [
-    { name: "ls", summary: "list templates and their variants", load: async () => (await import("./commands/template-ls.ts")).templateLs },
-    { name: "preview", summary: "render a template with example data", load: async () => (await import("./commands/template-preview.ts")).templatePreview },
-    { name: "check", summary: "validate the project's templates", load: async () => (await import("./commands/template-check.ts")).templateCheck },
+    {
+      name: "ls",
+      summary: "list templates and their variants",
+      load: async () => (await import("./commands/template-ls.ts")).templateLs,
+    },
+    {
+      name: "preview",
+      summary: "render a template with example data",
+      load: async () => (await import("./commands/template-preview.ts")).templatePreview,
+    },
+    {
+      name: "check",
+      summary: "validate the project's templates",
+      load: async () => (await import("./commands/template-check.ts")).templateCheck,
+    },
   ],
 };
 
@@ -80,8 +136,16 @@ const inbox: CommandGroup = {
   alias: "inboxes",
   summary: "messages kept by inbox blocks",
   commands: [
-    { name: "ls", summary: "list messages, newest first", load: async () => (await import("./commands/inbox-ls.ts")).inboxLs },
-    { name: "clear", summary: "delete messages", load: async () => (await import("./commands/inbox-clear.ts")).inboxClear },
+    {
+      name: "ls",
+      summary: "list messages, newest first",
+      load: async () => (await import("./commands/inbox-ls.ts")).inboxLs,
+    },
+    {
+      name: "clear",
+      summary: "delete messages",
+      load: async () => (await import("./commands/inbox-clear.ts")).inboxClear,
+    },
   ],
 };
 
@@ -90,8 +154,16 @@ export const COMMANDS: readonly CommandSection[] = [
   {
     title: "Start:",
     commands: [
-      { name: "demo", summary: "watch a failing flow tell Slack and mail; no account needed", load: async () => (await import("./commands/demo.ts")).demo },
-      { name: "notify", summary: "send one message now", load: async () => (await import("./commands/notify.ts")).notify },
+      {
+        name: "demo",
+        summary: "watch a failing flow tell Slack and mail; no account needed",
+        load: async () => (await import("./commands/demo.ts")).demo,
+      },
+      {
+        name: "notify",
+        summary: "send one message now",
+        load: async () => (await import("./commands/notify.ts")).notify,
+      },
     ],
   },
   { title: "Set up:", commands: [block, template] },
@@ -99,8 +171,16 @@ export const COMMANDS: readonly CommandSection[] = [
   {
     title: "Operate:",
     commands: [
-      { name: "doctor", summary: "check this installation", load: async () => (await import("./commands/doctor.ts")).doctor },
-      { name: "sweep", summary: "finish what dead processes left; for cron", load: async () => (await import("./commands/sweep.ts")).sweep },
+      {
+        name: "doctor",
+        summary: "check this installation",
+        load: async () => (await import("./commands/doctor.ts")).doctor,
+      },
+      {
+        name: "sweep",
+        summary: "finish what dead processes left; for cron",
+        load: async () => (await import("./commands/sweep.ts")).sweep,
+      },
     ],
   },
 ];

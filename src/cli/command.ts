@@ -40,13 +40,13 @@ export interface CommandContext {
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   /** All of standard input as text, at most 4 MiB. @throws cli_usage when it is a terminal */
-  readStdin(): Promise<string>;
+  readonly readStdin: () => Promise<string>;
   /** Settings from flags, environment, file and defaults. @throws config_invalid */
-  config(): Promise<Config>;
+  readonly config: () => Promise<Config>;
   /** Store, keys and templates; closed when the command ends. */
-  core(): Promise<Core>;
+  readonly core: () => Promise<Core>;
   /** A running hub; closed when the command ends. */
-  hub(): Promise<Hub>;
+  readonly hub: () => Promise<Hub>;
 }
 
 /** One command: what it takes, how help shows it, and what it does. One file per command, loaded only to be run. */

@@ -5,7 +5,10 @@ import type { CommandContext } from "./command.ts";
 export async function confirmed({ options, prompts, out }: CommandContext, question: string): Promise<boolean> {
   if (options.flag("yes")) return true;
   if (!prompts.possible) {
-    throw new BellhopError("cli_usage", { problem: "this deletes something, and there is no terminal to ask on", next: "Add --yes if it is meant." });
+    throw new BellhopError("cli_usage", {
+      problem: "this deletes something, and there is no terminal to ask on",
+      next: "Add --yes if it is meant.",
+    });
   }
   const yes = await prompts.confirm(question);
   if (!yes) out.note("Nothing was changed.");

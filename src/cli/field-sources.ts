@@ -21,7 +21,8 @@ export async function givenFields(context: CommandContext, target: Target): Prom
   for (const pair of context.options.list("set")) fromArgument(context, target, pair, input);
   const sources = context.options.list("set-from").map((pair) => sourceOf(target, pair));
   const readsStdin = sources.filter(({ source }) => source === "stdin").length + Number(context.options.flag("stdin"));
-  if (readsStdin > 1) throw usage("standard input can be read once only", "Take the other value from env:, file: or prompt.");
+  if (readsStdin > 1)
+    throw usage("standard input can be read once only", "Take the other value from env:, file: or prompt.");
   for (const { field, source } of sources) assign(input, field, await textFrom(context, field, source));
   if (context.options.flag("stdin")) fromStdin(await context.readStdin(), target, input);
   return input;
@@ -40,7 +41,11 @@ const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? v
 
 function split(pair: string, option: string): readonly [name: string, rest: string] {
   const at = pair.indexOf("=");
-  if (at < 1) throw usage(`${option} takes field=value`, `For example ${option} ${option === "--set" ? "to=oncall@example.org" : "url=env:SLACK_URL"}.`);
+  if (at < 1)
+    throw usage(
+      `${option} takes field=value`,
+      `For example ${option} ${option === "--set" ? "to=oncall@example.org" : "url=env:SLACK_URL"}.`,
+    );
   return [pair.slice(0, at), pair.slice(at + 1)];
 }
 
@@ -71,7 +76,8 @@ async function textFrom(context: CommandContext, field: Field, source: string): 
   const [kind, name] = [source.slice(0, Math.max(0, at)), source.slice(at + 1)];
   if (kind === "env") {
     const value = context.env[name];
-    if (value === undefined || value === "") throw usage(`the environment variable ${name} is not set`, "Set it, or take the value from somewhere else.");
+    if (value === undefined || value === "")
+      throw usage(`the environment variable ${name} is not set`, "Set it, or take the value from somewhere else.");
     return value;
   }
   if (kind === "file") return withoutFinalBreak(await textOfFile(name));
@@ -95,7 +101,8 @@ function fromStdin(text: string, { slug, fields }: Target, input: FieldInput): v
   if (only !== undefined && secrets.length === 1) {
     const value = withoutFinalBreak(text);
     if (value === "") throw usage("standard input is empty", `Pipe the value of ${only.name} in.`);
-    if (input[only.name] !== undefined) throw usage(`the field ${only.name} is given twice`, "Leave out --stdin or the other source.");
+    if (input[only.name] !== undefined)
+      throw usage(`the field ${only.name} is given twice`, "Leave out --stdin or the other source.");
     assign(input, only, value);
     return;
   }
@@ -123,7 +130,8 @@ function objectOf(text: string, slug: string): object {
 
 /** Asks for one field; a secret is not shown while it is typed. */
 export async function askField({ prompts }: CommandContext, field: Field): Promise<string> {
-  const check = (answer: string): string | undefined => (answer === "" && field.required ? "A value is needed." : undefined);
+  const check = (answer: string): string | undefined =>
+    answer === "" && field.required ? "A value is needed." : undefined;
   const hint = field.description === undefined ? "" : ` (${field.description})`;
   const question = `${field.title}${hint}`;
   if (field.secret !== undefined) {
@@ -133,5 +141,8 @@ export async function askField({ prompts }: CommandContext, field: Field): Promi
   }
   if (field.choices !== undefined) return prompts.choose(question, field.choices, field.fallback);
   const blocks = field.blocks === undefined ? "" : ` as ${field.blocks.map((slug) => `${slug}/<name>`).join(" or ")}`;
-  return prompts.text(`${question}${blocks}`, { check, ...(field.fallback === undefined ? {} : { initial: field.fallback }) });
+  return prompts.text(`${question}${blocks}`, {
+    check,
+    ...(field.fallback === undefined ? {} : { initial: field.fallback }),
+  });
 }

@@ -29,11 +29,16 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
 export const TOPICS: Readonly<Record<string, HelpTopic>> = {
   "exit-codes": {
     summary: "what the process answers its caller with",
-    text: (paint) => `${paint.bold("Exit codes")}\n\n${rows(paint, EXIT_TEXT.map(([code, text]) => [String(code), text]))}\n`,
+    text: (paint) =>
+      `${paint.bold("Exit codes")}\n\n${rows(
+        paint,
+        EXIT_TEXT.map(([code, text]) => [String(code), text]),
+      )}\n`,
   },
   environment: {
     summary: "variables that Bellhop reads",
-    text: (paint) => `${paint.bold("Environment")}\n\n${rows(paint, ENVIRONMENT)}\n\nPrecedence: option, environment, config.json, default.\n`,
+    text: (paint) =>
+      `${paint.bold("Environment")}\n\n${rows(paint, ENVIRONMENT)}\n\nPrecedence: option, environment, config.json, default.\n`,
   },
   secrets: {
     summary: "how to hand over a secret without leaking it",

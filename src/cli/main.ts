@@ -11,7 +11,15 @@ const tooOld = major < NEEDED.major || (major === NEEDED.major && minor < NEEDED
 
 if (tooOld) {
   process.stderr.write(
-    "bellhop needs Node " + NEEDED.major + "." + NEEDED.minor + " or newer; this is Node " + process.versions.node + " (" + process.execPath + ").\n" +
+    "bellhop needs Node " +
+      NEEDED.major +
+      "." +
+      NEEDED.minor +
+      " or newer; this is Node " +
+      process.versions.node +
+      " (" +
+      process.execPath +
+      ").\n" +
       'In a project that has "node" among its devDependencies, npx bellhop … uses that one. Else see https://nodejs.org/en/download.\n',
   );
   process.exitCode = 1;
@@ -19,8 +27,8 @@ if (tooOld) {
   if (typeof nodeModule.enableCompileCache === "function") nodeModule.enableCompileCache();
   const words = process.argv.slice(2);
   if (words.length === 1 && (words[0] === "--version" || words[0] === "-v" || words[0] === "-V")) {
-    import("../base/version.ts").then((version) => process.stdout.write(version.VERSION + "\n"));
+    void import("../base/version.ts").then((version) => process.stdout.write(version.VERSION + "\n"));
   } else {
-    import("./process.ts").then((cli) => cli.runProcess(words, process.env));
+    void import("./process.ts").then((cli) => cli.runProcess(words, process.env));
   }
 }

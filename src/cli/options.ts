@@ -2,11 +2,11 @@ import { BellhopError } from "../base/errors.ts";
 
 /** Parsed options of one command, by long name without dashes. */
 export interface Options {
-  flag(name: string): boolean;
-  text(name: string): string | undefined;
-  list(name: string): readonly string[];
+  readonly flag: (name: string) => boolean;
+  readonly text: (name: string) => string | undefined;
+  readonly list: (name: string) => readonly string[];
   /** A whole number within the bounds. @throws cli_usage */
-  count(name: string, bounds: { readonly min: number; readonly max: number }): number | undefined;
+  readonly count: (name: string, bounds: { readonly min: number; readonly max: number }) => number | undefined;
 }
 
 const camel = (name: string): string => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -30,7 +30,10 @@ export function readOptions(values: Readonly<Record<string, unknown>>): Options 
       if (value === undefined) return undefined;
       const count = /^\d+$/.test(value) ? Number(value) : Number.NaN;
       if (count >= min && count <= max) return count;
-      throw new BellhopError("cli_usage", { problem: `--${name} takes a whole number from ${min} to ${max}`, next: `Give for example --${name} ${min}.` });
+      throw new BellhopError("cli_usage", {
+        problem: `--${name} takes a whole number from ${min} to ${max}`,
+        next: `Give for example --${name} ${min}.`,
+      });
     },
   };
 }

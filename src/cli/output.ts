@@ -6,7 +6,7 @@ import { type Paint, paintFor } from "./paint.ts";
 export interface Sink {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
-  write(text: string): unknown;
+  readonly write: (text: string) => unknown;
   on?(event: "error", listener: (error: NodeJS.ErrnoException) => void): unknown;
 }
 
@@ -28,17 +28,17 @@ export interface Output {
   /** stderr is a terminal a person may be watching. */
   readonly watched: boolean;
   /** One line, or several, for people. Nothing with `--json`. */
-  line(text?: string): void;
+  readonly line: (text?: string) => void;
   /** The result for programs: pretty-printed JSON. Nothing without `--json`. */
-  value(value: JsonValue): void;
+  readonly value: (value: JsonValue) => void;
   /** One JSON object on one line, for streams of events. Nothing without `--json`. */
-  event(value: JsonValue): void;
+  readonly event: (value: JsonValue) => void;
   /** A remark on stderr, for people; nothing with `--json`. */
-  note(text: string): void;
+  readonly note: (text: string) => void;
   /** Text as it is to stderr: errors, progress. Redacted like everything else. */
-  error(text: string): void;
+  readonly error: (text: string) => void;
   /** The same output without masking; only for secrets that a person explicitly asked to see. */
-  unmasked(): Output;
+  readonly unmasked: () => Output;
 }
 
 /** Writes to a stream until its reader is gone (`| head`); what comes after that is dropped and is no failure. */

@@ -1,15 +1,16 @@
 /** Colours by meaning, so that one place decides what a failure looks like. */
 export interface Paint {
   readonly enabled: boolean;
-  bold(text: string): string;
-  dim(text: string): string;
-  good(text: string): string;
-  bad(text: string): string;
-  warn(text: string): string;
-  accent(text: string): string;
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+  readonly warn: (text: string) => string;
+  readonly accent: (text: string) => string;
 }
 
-const wrap = (open: number, close: number) => (text: string) => (text === "" ? "" : `\x1B[${open}m${text}\x1B[${close}m`);
+const wrap = (open: number, close: number) => (text: string) =>
+  text === "" ? "" : `\x1B[${open}m${text}\x1B[${close}m`;
 const same = (text: string): string => text;
 
 const COLOURS: Paint = {

@@ -8,7 +8,12 @@ import type { Paint } from "./paint.ts";
 
 /** What the words on the command line ask for. */
 export type Parsed =
-  | { readonly kind: "run"; readonly spec: CommandSpec; readonly args: readonly string[]; readonly values: Readonly<Record<string, unknown>> }
+  | {
+      readonly kind: "run";
+      readonly spec: CommandSpec;
+      readonly args: readonly string[];
+      readonly values: Readonly<Record<string, unknown>>;
+    }
   /** `complete: false`: help shown because a command was missing. */
   | { readonly kind: "help"; readonly text: string; readonly complete: boolean };
 
@@ -48,8 +53,10 @@ export async function parseCommandLine(words: readonly string[], look: Look): Pr
     await program.parseAsync(words, { from: "user" });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (error.refusal.code === "commander.helpDisplayed" || error.refusal.code === "commander.version") return { kind: "help", text: written.join(""), complete: true };
-    if (error.refusal.code === "commander.help") return { kind: "help", text: written.join(""), complete: error.command === "bellhop" };
+    if (error.refusal.code === "commander.helpDisplayed" || error.refusal.code === "commander.version")
+      return { kind: "help", text: written.join(""), complete: true };
+    if (error.refusal.code === "commander.help")
+      return { kind: "help", text: written.join(""), complete: error.command === "bellhop" };
     throw usageError(error);
   }
   return parsed ?? { kind: "help", text: program.helpInformation(), complete: true };
@@ -67,7 +74,10 @@ function buildProgram(building: Building): Command {
   for (const section of COMMANDS) addAll(program, section.commands, section.title, building);
   addHelpCommand(program, building);
   const topics = Object.keys(TOPICS).join(", ");
-  program.addHelpText("after", `\nHelp on a command: bellhop help <command>.\nTopics: ${topics}.\nFirst time here? Run: bellhop demo`);
+  program.addHelpText(
+    "after",
+    `\nHelp on a command: bellhop help <command>.\nTopics: ${topics}.\nFirst time here? Run: bellhop demo`,
+  );
   return program;
 }
 
@@ -101,9 +111,15 @@ function configure(command: Command, { look, written }: Building): void {
     .helpCommand(false);
 }
 
-const pathOf = (command: Command): string => (command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`);
+const pathOf = (command: Command): string =>
+  command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 
-function addAll(parent: Command, commands: readonly (CommandEntry | CommandGroup)[], section: string, building: Building): void {
+function addAll(
+  parent: Command,
+  commands: readonly (CommandEntry | CommandGroup)[],
+  section: string,
+  building: Building,
+): void {
   for (const entry of commands) {
     const command = new Command(entry.name);
     configure(command, building);
@@ -133,7 +149,8 @@ async function fill(command: Command, building: Building): Promise<void> {
   for (const { flags, text, choices, many } of spec.options ?? []) {
     const option = new Option(flags, text);
     if (choices !== undefined) option.choices(choices);
-    if (many === true) option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+    if (many === true)
+      option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
     command.addOption(option);
   }
   const { paint } = building.look;
@@ -150,8 +167,15 @@ function addHelpCommand(program: Command, building: Building): void {
     .description("Help on a command or a topic.")
     .argument("[words...]", "a command, or one of the topics below")
     .helpGroup("Operate:")
-    .addHelpText("after", `\n${building.look.paint.bold("Topics:")}\n${Object.entries(TOPICS).map(([name, topic]) => `  ${name.padEnd(14)}${topic.summary}`).join("\n")}`)
-    .action(async () => building.found({ kind: "help", text: await helpOn(program, help.args, building), complete: true }));
+    .addHelpText(
+      "after",
+      `\n${building.look.paint.bold("Topics:")}\n${Object.entries(TOPICS)
+        .map(([name, topic]) => `  ${name.padEnd(14)}${topic.summary}`)
+        .join("\n")}`,
+    )
+    .action(async () =>
+      building.found({ kind: "help", text: await helpOn(program, help.args, building), complete: true }),
+    );
   program.addCommand(help);
 }
 
@@ -170,8 +194,14 @@ async function helpOn(program: Command, words: readonly string[], building: Buil
 }
 
 const unknownHelp = (command: Command, word: string): BellhopError => {
-  const names = [...command.commands.map((candidate) => candidate.name()), ...(command.parent === null ? Object.keys(TOPICS) : [])];
-  return new BellhopError("cli_usage", { problem: `there is no help on "${word}"`, next: `Choose one of: ${names.join(", ")}.` });
+  const names = [
+    ...command.commands.map((candidate) => candidate.name()),
+    ...(command.parent === null ? Object.keys(TOPICS) : []),
+  ];
+  return new BellhopError("cli_usage", {
+    problem: `there is no help on "${word}"`,
+    next: `Choose one of: ${names.join(", ")}.`,
+  });
 };
 
 /** Says in our words what commander refused. Values are left out: an option's or an argument's text may be a secret. */
@@ -186,19 +216,28 @@ function usageError({ refusal, command }: Refused): BellhopError {
     case "commander.unknownOption": {
       const flag = quoted.replace(/=.*$/s, "");
       if (/^-[^-].|\s/s.test(flag)) {
-        return new BellhopError("cli_usage", { problem: "a word that begins with a dash is taken for an option, and this one is none", next: `Put "--" before it if it is text. ${see}` });
+        return new BellhopError("cli_usage", {
+          problem: "a word that begins with a dash is taken for an option, and this one is none",
+          next: `Put "--" before it if it is text. ${see}`,
+        });
       }
       return new BellhopError("cli_usage", { problem: `there is no option ${flag} in "${command}"`, next });
     }
     case "commander.missingArgument":
       return new BellhopError("cli_usage", { problem: `"${command}" needs <${quoted}>`, next });
     case "commander.excessArguments":
-      return new BellhopError("cli_usage", { problem: `"${command}" was given more words than it takes`, next: `Put quotes around text with spaces. ${see}` });
+      return new BellhopError("cli_usage", {
+        problem: `"${command}" was given more words than it takes`,
+        next: `Put quotes around text with spaces. ${see}`,
+      });
     case "commander.optionMissingArgument":
       return new BellhopError("cli_usage", { problem: `the option ${quoted} needs a value`, next });
     default: {
       const allowed = /Allowed choices are (.+)\.$/.exec(refusal.message)?.[1];
-      return new BellhopError("cli_usage", { problem: `the value of ${quoted} is not allowed`, next: allowed === undefined ? see : `Choose one of: ${allowed}.` });
+      return new BellhopError("cli_usage", {
+        problem: `the value of ${quoted} is not allowed`,
+        next: allowed === undefined ? see : `Choose one of: ${allowed}.`,
+      });
     }
   }
 }

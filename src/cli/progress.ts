@@ -9,14 +9,15 @@ const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "
 const CLEAR_LINE = "\r\x1B[2K";
 
 export interface Progress extends Disposable {
-  update(label: string): void;
+  readonly update: (label: string) => void;
   /** Takes the line away until the next frame, so that other output starts on an empty line. */
-  clear(): void;
+  readonly clear: () => void;
 }
 
 /** A line on stderr that says what is going on, for as long as it takes. Only on a terminal, never with `--json`. */
 export function startProgress(out: Output, clock: Clock, label: string): Progress {
-  if (!out.watched || out.json) return { update: () => undefined, clear: () => undefined, [Symbol.dispose]: () => undefined };
+  if (!out.watched || out.json)
+    return { update: () => undefined, clear: () => undefined, [Symbol.dispose]: () => undefined };
   let current = label;
   let frame = 0;
   let drawn = false;

@@ -1,15 +1,22 @@
 import type { Readable, Writable } from "node:stream";
+import type * as Clack from "@clack/prompts";
 import { BellhopError } from "../base/errors.ts";
 import { safeLine } from "./terminal-text.ts";
 
 /** Questions to a person. Where nobody can answer, `possible` is false and asking is a usage error. */
 export interface Prompts {
   readonly possible: boolean;
-  text(question: string, options?: { readonly initial?: string; readonly check?: (answer: string) => string | undefined }): Promise<string>;
+  readonly text: (
+    question: string,
+    options?: { readonly initial?: string; readonly check?: (answer: string) => string | undefined },
+  ) => Promise<string>;
   /** Nothing of the answer is shown. */
-  secret(question: string, options?: { readonly check?: (answer: string) => string | undefined }): Promise<string>;
-  choose(question: string, choices: readonly string[], initial?: string): Promise<string>;
-  confirm(question: string): Promise<boolean>;
+  readonly secret: (
+    question: string,
+    options?: { readonly check?: (answer: string) => string | undefined },
+  ) => Promise<string>;
+  readonly choose: (question: string, choices: readonly string[], initial?: string) => Promise<string>;
+  readonly confirm: (question: string) => Promise<boolean>;
 }
 
 /** A person pressed Ctrl-C (or Esc) at a question. */
@@ -34,9 +41,12 @@ function sized(output: Writable & { readonly columns?: number | undefined }): Wr
 /** @clack/prompts, loaded when the first question is asked. */
 export function openPrompts(possible: boolean, { output, ...rest }: PromptStreams): Prompts {
   const streams = { ...rest, output: sized(output) };
-  const ask = async <T>(run: (clack: typeof import("@clack/prompts")) => Promise<T | symbol>): Promise<T> => {
+  const ask = async <T>(run: (clack: typeof Clack) => Promise<T | symbol>): Promise<T> => {
     if (!possible) {
-      throw new BellhopError("cli_usage", { problem: "a question would have to be asked here, and there is no terminal to ask on", next: "Give the answer as an option; see --help." });
+      throw new BellhopError("cli_usage", {
+        problem: "a question would have to be asked here, and there is no terminal to ask on",
+        next: "Give the answer as an option; see --help.",
+      });
     }
     const answer = await run(await import("@clack/prompts"));
     if (typeof answer === "symbol") throw new Interrupted();
@@ -49,9 +59,17 @@ export function openPrompts(possible: boolean, { output, ...rest }: PromptStream
     possible,
     text: (question, options) =>
       ask<string>((clack) =>
-        clack.text({ message: safeLine(question), ...streams, ...checked(options?.check), ...(options?.initial === undefined ? {} : { initialValue: options.initial }) }),
+        clack.text({
+          message: safeLine(question),
+          ...streams,
+          ...checked(options?.check),
+          ...(options?.initial === undefined ? {} : { initialValue: options.initial }),
+        }),
       ),
-    secret: (question, options) => ask<string>((clack) => clack.password({ message: safeLine(question), mask: "", ...streams, ...checked(options?.check) })),
+    secret: (question, options) =>
+      ask<string>((clack) =>
+        clack.password({ message: safeLine(question), mask: "", ...streams, ...checked(options?.check) }),
+      ),
     choose: (question, choices, initial) =>
       ask<string>((clack) =>
         clack.select({
@@ -61,6 +79,7 @@ export function openPrompts(possible: boolean, { output, ...rest }: PromptStream
           ...(initial === undefined ? {} : { initialValue: initial }),
         }),
       ),
-    confirm: (question) => ask<boolean>((clack) => clack.confirm({ message: safeLine(question), initialValue: false, ...streams })),
+    confirm: (question) =>
+      ask<boolean>((clack) => clack.confirm({ message: safeLine(question), initialValue: false, ...streams })),
   };
 }

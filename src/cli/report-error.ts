@@ -29,7 +29,9 @@ export function reportError(out: Output, error: unknown, env: NodeJS.ProcessEnv)
   } else {
     const paint = out.errorPaint;
     const indented = (text: string): string => wrapColumns(safeText(text), out.columns - 2).join("\n  ");
-    out.error(`${paint.bad("✗")} ${indented(message)}\n  ${paint.dim(indented(hint))}\n  ${paint.dim(`code: ${code}`)}\n`);
+    out.error(
+      `${paint.bad("✗")} ${indented(message)}\n  ${paint.dim(indented(hint))}\n  ${paint.dim(`code: ${code}`)}\n`,
+    );
   }
   if (env["BELLHOP_DEBUG"] === "1" && error instanceof Error) out.error(`${safeText(stackOf(error))}\n`);
   return exitCodeOf(BellhopError.is(error) ? error.code : undefined);

@@ -41,7 +41,8 @@ export async function runCli(words: readonly string[], io: CliIo): Promise<numbe
   }
 }
 
-const interruptedBy = (signal: AbortSignal): number => (signal.reason === "SIGTERM" ? EXIT.terminated : EXIT.interrupted);
+const interruptedBy = (signal: AbortSignal): number =>
+  signal.reason === "SIGTERM" ? EXIT.terminated : EXIT.interrupted;
 
 interface ParsedRun {
   readonly spec: { readonly run: (context: CommandContext) => Promise<number | void> };
@@ -97,14 +98,21 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
 
 async function readAll(stdin: CliIo["stdin"]): Promise<string> {
   if (stdin.isTTY === true) {
-    throw new BellhopError("cli_usage", { problem: "standard input is a terminal, and the command was told to read it", next: "Pipe the text in, for example: echo text | bellhop …" });
+    throw new BellhopError("cli_usage", {
+      problem: "standard input is a terminal, and the command was told to read it",
+      next: "Pipe the text in, for example: echo text | bellhop …",
+    });
   }
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of stdin) {
     const bytes = Buffer.from(chunk);
     size += bytes.length;
-    if (size > MAX_STDIN_BYTES) throw new BellhopError("cli_usage", { problem: "standard input is longer than 4 MiB", next: "Send a shorter text." });
+    if (size > MAX_STDIN_BYTES)
+      throw new BellhopError("cli_usage", {
+        problem: "standard input is longer than 4 MiB",
+        next: "Send a shorter text.",
+      });
     chunks.push(bytes);
   }
   return Buffer.concat(chunks).toString("utf8");

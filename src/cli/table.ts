@@ -15,7 +15,9 @@ const MIN_FLEXIBLE = 12;
 /** Aligned columns for a terminal; in a pipe nothing is cut, so that `grep` and `awk` see whole values. */
 export function table<Row>(out: Output, columns: readonly Column<Row>[], rows: readonly Row[]): void {
   const cells = rows.map((row) => columns.map((column) => safeLine(column.of(row))));
-  const widths = columns.map((column, at) => Math.max(columnsOf(column.title), ...cells.map((line) => columnsOf(line[at] ?? ""))));
+  const widths = columns.map((column, at) =>
+    Math.max(columnsOf(column.title), ...cells.map((line) => columnsOf(line[at] ?? ""))),
+  );
   const total = widths.reduce((sum, width) => sum + width + GAP, -GAP);
   const flexible = columns.findIndex((column) => column.flexible === true);
   if (out.cuts && total > out.columns && flexible >= 0) {
@@ -31,7 +33,12 @@ export function table<Row>(out: Output, columns: readonly Column<Row>[], rows: r
       })
       .join(" ".repeat(GAP))
       .trimEnd();
-  out.line(render(columns.map((column) => column.title), (text) => out.paint.dim(text)));
+  out.line(
+    render(
+      columns.map((column) => column.title),
+      (text) => out.paint.dim(text),
+    ),
+  );
   for (const [at, line] of cells.entries()) {
     const row = rows[at];
     if (row !== undefined) out.line(render(line, (text, column) => columns[column]?.paint?.(text, row) ?? text));
@@ -39,7 +46,11 @@ export function table<Row>(out: Output, columns: readonly Column<Row>[], rows: r
 }
 
 /** `name  value` lines under each other; a long value continues below itself. */
-export function facts(out: Output, pairs: readonly (readonly [name: string, value: string | null | undefined])[], indent = 0): void {
+export function facts(
+  out: Output,
+  pairs: readonly (readonly [name: string, value: string | null | undefined])[],
+  indent = 0,
+): void {
   const shown = pairs.filter((pair): pair is readonly [string, string] => pair[1] !== null && pair[1] !== undefined);
   const width = Math.max(0, ...shown.map(([name]) => columnsOf(name)));
   for (const [name, value] of shown) {

@@ -1,7 +1,16 @@
-const SEGMENTER = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+let segmenter: Intl.Segmenter | undefined;
+
+/** What a reader takes for one character each. Made at first use: that takes longer than most commands. */
+function graphemes(text: string): Iterable<{ readonly segment: string }> {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  return segmenter.segment(text);
+}
+
 /** Shown two columns wide by terminals: emoji presentation, and the East Asian wide blocks. */
-const WIDE = /\p{Emoji_Presentation}|\u{FE0F}|[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]|[\u{20000}-\u{3FFFD}]/u;
-const PLAIN = /^[\x20-\x7E]*$/;
+const WIDE =
+  /\p{Emoji_Presentation}|\u{FE0F}|[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]|[\u{20000}-\u{3FFFD}]/u;
+/** Western text, punctuation, arrows, box drawing and the marks used here: one column for each character. */
+const NARROW = /^[\x20-\x7E\u00A1-\u02FF\u2010-\u2027\u2030-\u205E\u2190-\u21FF\u2298\u2500-\u25FC\u2713\u2717]*$/;
 // oxlint-disable-next-line no-control-regex -- colour sequences that this module's callers put in themselves
 const COLOUR = /\x1B\[[\d;]*m/g;
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
@@ -17,24 +26,28 @@ export const safeText = (text: string): string =>
     .replace(CONTROL, (char) => `\\x${(char.codePointAt(0) ?? 0).toString(16).padStart(2, "0")}`);
 
 /** The same on one line. */
-export const safeLine = (text: string): string => safeText(text).replace(/\s*\n\s*/g, " ").replace(/\t/g, " ");
+export const safeLine = (text: string): string =>
+  safeText(text)
+    .replace(/\s*\n\s*/g, " ")
+    .replace(/\t/g, " ");
 
 /** Columns that a terminal gives the text; colour sequences take none. */
 export function columnsOf(text: string): number {
   const bare = text.replace(COLOUR, "");
-  if (PLAIN.test(bare)) return bare.length;
+  if (NARROW.test(bare)) return bare.length;
   let columns = 0;
-  for (const { segment } of SEGMENTER.segment(bare)) columns += WIDE.test(segment) ? 2 : 1;
+  for (const { segment } of graphemes(bare)) columns += WIDE.test(segment) ? 2 : 1;
   return columns;
 }
 
-export const padColumns = (text: string, columns: number): string => text + " ".repeat(Math.max(0, columns - columnsOf(text)));
+export const padColumns = (text: string, columns: number): string =>
+  text + " ".repeat(Math.max(0, columns - columnsOf(text)));
 
 /** The longest start of the text that fits. */
 function takeColumns(text: string, columns: number): string {
   let kept = "";
   let used = 0;
-  for (const { segment } of SEGMENTER.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     used += columnsOf(segment);
     if (used > columns) break;
     kept += segment;

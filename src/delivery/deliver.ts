@@ -130,9 +130,9 @@ async function runMessage(payload: RunPayload, job: Job): Promise<{ message: Mes
 }
 
 /** Channels of plain formats put links below the text, where a template usually has printed it already. */
-function linksFor(url: string | null, body: string, dialect: Channel["dialect"]): Message["links"] {
+function linksFor(url: unknown, body: string, dialect: Channel["dialect"]): Message["links"] {
   const prints = dialect === "text" || dialect === "html" || dialect === "markdown";
-  return url === null || (prints && body.includes(url)) ? [] : [{ label: "Open the run", url, primary: true }];
+  return typeof url !== "string" || (prints && body.includes(url)) ? [] : [{ label: "Open the run", url, primary: true }];
 }
 
 async function render(payload: RunPayload, { catalog, channel, clock }: Job): Promise<RenderedMessage> {

@@ -4,7 +4,7 @@ import type { SendResult } from "../channel/transport.ts";
 import type { Deliver, OpenDestination } from "./attempt.ts";
 import type { Attempt, Delivery } from "./delivery.ts";
 import { type Decision, decide, needsHistory } from "./retry-policy.ts";
-import type { SettleQueue, StoreAccess } from "./settle-queue.ts";
+import type { SettleQueue, StoreAccess, Traffic } from "./settle-queue.ts";
 import { storeBackoffMs } from "./store-backoff.ts";
 import { SubjectLanes } from "./subject-lanes.ts";
 import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
@@ -27,6 +27,7 @@ const REOPEN_MS = 1_000;
 export interface RunParts extends StoreAccess {
   readonly deliver: Deliver;
   readonly settle: SettleQueue;
+  readonly traffic: Traffic;
   readonly leaseId: string;
   /** Asks for another run of this destination at that instant. */
   readonly wake: (atMs: number) => void;
@@ -213,10 +214,12 @@ export class DestinationRun {
   }
 
   async #attempt(delivery: Delivery, opened: OpenDestination): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock, traffic } = this.#parts;
     const startedAtMs = clock.now();
     this.#sendingSinceMs.set(delivery.id, clock.monotonic());
+    traffic.out += 1;
     const { outcome, durationMs, status } = await this.#send(delivery, opened);
+    traffic.out -= 1;
     this.#sendingSinceMs.delete(delivery.id);
     if (this.#wasNotSent(outcome)) {
       this.#giveBack([delivery, ...this.#lanes.hold(delivery.subject, Infinity)], clock.now());

@@ -3,7 +3,7 @@ import { redact } from "../base/redactor.ts";
 import type { Deliver } from "./attempt.ts";
 import { DestinationRun } from "./destination-run.ts";
 import { type DrainOptions, type DrainReport, drain } from "./drain.ts";
-import { openSettleQueue, type SettleQueue, type StoreAccess } from "./settle-queue.ts";
+import { openSettleQueue, type SettleQueue, type StoreAccess, type Traffic } from "./settle-queue.ts";
 import { storeBackoffMs } from "./store-backoff.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 import { startWakeHeap, type WakePort } from "./wake-heap.ts";
@@ -74,6 +74,7 @@ class InProcessDispatcher implements Dispatcher {
   readonly #woken = new Set<string>();
   /** Due, and waiting for a place. */
   readonly #queue = new Set<string>();
+  readonly #traffic: Traffic = { out: 0 };
   readonly #buckets = new Map<string, TokenBucket>();
   /** Woken because the store named them: it knows only when the first delivery of each is due. */
   readonly #named = new Set<string>();
@@ -88,7 +89,7 @@ class InProcessDispatcher implements Dispatcher {
     this.#parts = parts;
     this.#concurrency = parts.concurrency ?? DEFAULT_CONCURRENCY;
     this.#heap = startWakeHeap({ clock: parts.clock, onDue: (destination) => this.#onDue(destination) });
-    this.#settle = openSettleQueue(parts);
+    this.#settle = openSettleQueue({ ...parts, traffic: this.#traffic });
     this.#subscription = parts.outbox.onEnqueued((destinations) => {
       for (const destination of destinations) this.#onDue(destination);
     });
@@ -194,6 +195,7 @@ class InProcessDispatcher implements Dispatcher {
     const run = new DestinationRun(destination, {
       ...this.#parts,
       settle: this.#settle,
+      traffic: this.#traffic,
       buckets: this.#buckets,
       wake: (atMs) => this.wake(destination, atMs),
       takeWake: () => this.#woken.delete(destination),

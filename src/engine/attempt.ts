@@ -1,6 +1,12 @@
 import { messageOf } from "../base/errors.ts";
 import { redact } from "../base/redactor.ts";
-import { describe, stateFromReturn, stateFromThrown, stateFromTimeout, type RunLabel } from "../orchestration/final-state.ts";
+import {
+  describe,
+  stateFromReturn,
+  stateFromThrown,
+  stateFromTimeout,
+  type RunLabel,
+} from "../orchestration/final-state.ts";
 import { TimeoutError } from "../states/run-errors.ts";
 import type { State } from "../states/state.ts";
 import { type ActiveRun, interruptAround } from "./active-run.ts";
@@ -69,16 +75,25 @@ export function logEnd(run: ActiveRun): void {
   const { id, name, state } = run.record;
   const fields = { run: id, name, state: state.name };
   if (state.isCompleted()) log.info("run finished", fields);
-  else log.error(retriesUsedUp(run) ? "run finished, its retries are used up" : "run finished", { ...fields, message: state.message });
+  else
+    log.error(retriesUsedUp(run) ? "run finished, its retries are used up" : "run finished", {
+      ...fields,
+      message: state.message,
+    });
 }
 
-const retriesUsedUp = ({ subject, record }: ActiveRun): boolean => subject.object.retries > 0 && record.state.isFailed();
+const retriesUsedUp = ({ subject, record }: ActiveRun): boolean =>
+  subject.object.retries > 0 && record.state.isFailed();
 
 /**
  * Runs the life of a tracked run and cleans up after it. Whatever goes wrong outside user code, such as a store that
  * cannot be reached, ends the run as Crashed.
  */
-export async function supervise(run: ActiveRun, signal: AbortSignal | undefined, live: () => Promise<Ended>): Promise<Ended> {
+export async function supervise(
+  run: ActiveRun,
+  signal: AbortSignal | undefined,
+  live: () => Promise<Ended>,
+): Promise<Ended> {
   const onAbort = (): void => void interruptTree(run, interruptedByAbort(signal?.reason));
   signal?.addEventListener("abort", onAbort, { once: true });
   if (signal?.aborted === true) run.interrupt(interruptedByAbort(signal.reason));
@@ -96,7 +111,10 @@ export async function supervise(run: ActiveRun, signal: AbortSignal | undefined,
 
 async function crashAfter(run: ActiveRun, error: unknown): Promise<void> {
   if (run.record.state.isFinal()) return;
-  run.interruption ??= { error, message: `crashed: ${describe(error)}` };
+  if (run.interruption === null) {
+    run.interruption = { error, message: `crashed: ${describe(error)}` };
+    interruptAround(run.caller, run.interruption);
+  }
   try {
     await enter(run, crashedState(run, run.interruption), error);
   } catch (failure) {

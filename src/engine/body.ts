@@ -1,5 +1,6 @@
 import { types } from "node:util";
 import { type ActiveRun, type Frame, inFrame } from "./active-run.ts";
+import { isThenable } from "./thenable.ts";
 import type { BodyOutcome } from "./body-outcome.ts";
 
 const MS_PER_SECOND = 1_000;
@@ -63,9 +64,6 @@ function settle(run: ActiveRun, frame: Frame, result: PromiseLike<unknown>, limi
     if (frame.overAs !== null) finish({ kind: "interrupted" });
   });
 }
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 
 type AnyGenerator = Iterable<unknown> | AsyncIterable<unknown>;
 

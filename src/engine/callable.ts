@@ -10,7 +10,11 @@ export function merged<T extends object>(options: T, updates: object): T {
  * Turns a function into an object that can be called: its properties are read-only and shown in place of the function's
  * own, and it prints as `shown`.
  */
-export function callable<F extends (...args: never[]) => unknown, P extends object>(call: F, properties: P, shown: string): F & P {
+export function callable<F extends (...args: never[]) => unknown, P extends object>(
+  call: F,
+  properties: P,
+  shown: string,
+): F & P {
   for (const [key, value] of Object.entries(properties)) {
     Object.defineProperty(call, key, { value, enumerable: true, configurable: false, writable: false });
   }

@@ -7,7 +7,12 @@ import type { RunChange } from "../runs/run-store.ts";
 import type { ActiveRun } from "./active-run.ts";
 import { activeEngines, type ActivityWatcher, interruptAll, openRuns } from "./active-runs.ts";
 import { mirror, prepare } from "./enter.ts";
-import { type Interruption, interruptedByProcessExit, interruptedBySignal, interruptedByUncaught } from "./interruption.ts";
+import {
+  type Interruption,
+  interruptedByProcessExit,
+  interruptedBySignal,
+  interruptedByUncaught,
+} from "./interruption.ts";
 
 /** Requests to stop. SIGBREAK is Windows' Ctrl+Break; SIGHUP is what a closed terminal sends, on Windows as well. */
 const STOP_SIGNALS: readonly NodeJS.Signals[] =
@@ -50,9 +55,17 @@ function crashChanges(run: ActiveRun, interruption: Interruption): RunChange[] {
   return run.tracking === null ? [change] : [mirror(run, run.tracking, state), change];
 }
 
-async function endAllRuns(interruption: Interruption): Promise<void> {
+/**
+ * Ends every run with its hooks, stores everything, and then does `finish`. Callers get the error only when `finish`
+ * lets them, because what they do with it could end the process in another way.
+ */
+async function endAllRuns(
+  why: (hold: Promise<void>) => Interruption,
+  finish: (release: () => void) => void,
+): Promise<void> {
   const engines = activeEngines();
-  await interruptAll(interruption);
+  const { promise: hold, resolve: release } = Promise.withResolvers<void>();
+  await interruptAll(why(hold));
   for (const engine of engines) {
     try {
       await engine.runs.flush();
@@ -60,31 +73,31 @@ async function endAllRuns(interruption: Interruption): Promise<void> {
       engine.log.error("runs could not be stored", { error: redact(messageOf(error)) });
     }
   }
+  finish(release);
 }
 
 function onSignal(signal: NodeJS.Signals): void {
   // Off at once, so that a second signal ends the process without waiting for anybody's hooks.
   stopListening();
-  const { promise: hold, resolve: release } = Promise.withResolvers<void>();
-  void endAllRuns(interruptedBySignal(signal, hold)).then(() => {
+  const finish = (release: () => void): void => {
     // Whoever listens as well has taken over what the signal does.
     if (process.listenerCount(signal) > 0) release();
     else process.kill(process.pid, signal);
-  });
+  };
+  void endAllRuns((hold) => interruptedBySignal(signal, hold), finish);
 }
 
 function onUncaught(error: unknown): void {
   // Another listener means that the program goes on, and so do its runs.
   if (process.listenerCount("uncaughtException") > 1) return;
   stopListening();
-  const { promise: hold, resolve: release } = Promise.withResolvers<void>();
-  void endAllRuns(interruptedByUncaught(error, describe(error), hold)).then(() => {
+  const finish = (release: () => void): void =>
     // Without a listener Node prints it and exits, as it would have done.
     process.nextTick(() => {
       release();
       throw error;
     });
-  });
+  void endAllRuns((hold) => interruptedByUncaught(error, describe(error), hold), finish);
 }
 
 function stopListening(): void {

@@ -32,7 +32,11 @@ export function enter(run: ActiveRun, to: State, error?: unknown): Promise<void>
 }
 
 /** Applies the state to the run and collects what has to be stored. */
-export function prepare(run: ActiveRun, to: State, error: unknown): { readonly change: RunChange; readonly move: Transition } {
+export function prepare(
+  run: ActiveRun,
+  to: State,
+  error: unknown,
+): { readonly change: RunChange; readonly move: Transition } {
   const { record } = run;
   // A run is made with its first state, which nothing comes before.
   const from = record.state === to ? null : record.state;
@@ -42,7 +46,13 @@ export function prepare(run: ActiveRun, to: State, error: unknown): { readonly c
   const move: Transition = { object: run.subject.object, run: record, from, to, declared: run.declared, error };
   const requests = collectRequests(run, move);
   const isFirst = from === null && run.declared.length > 0;
-  const change = { run: record, state: to, follows: from?.id ?? null, requests, ...(isFirst ? { hooks: run.declared } : {}) };
+  const change = {
+    run: record,
+    state: to,
+    follows: from?.id ?? null,
+    requests,
+    ...(isFirst ? { hooks: run.declared } : {}),
+  };
   return { change, move };
 }
 
@@ -51,31 +61,37 @@ function accept(run: ActiveRun, to: State, from: State | null): void {
   const now = engine.clock.nowMicros();
   // Later than the state before it, also when the wall clock was set back.
   const timestampMicros = from === null ? now : Math.max(now, from.timestampMicros + 1);
-  if (record.kind === "flow-run") acceptState(to, { timestampMicros, flowRunId: record.id, taskRunId: tracking?.id ?? null });
+  if (record.kind === "flow-run")
+    acceptState(to, { timestampMicros, flowRunId: record.id, taskRunId: tracking?.id ?? null });
   else acceptState(to, { timestampMicros, flowRunId: record.flowRunId, taskRunId: record.id });
 }
 
 function booksOf({ record }: ActiveRun): Bookkeeping & { readonly state: State } {
-  const { state, runCount, expectedStartMicros, nextScheduledStartMicros, startMicros, endMicros, totalRunTimeMicros } = record;
+  const { state, runCount, expectedStartMicros, nextScheduledStartMicros, startMicros, endMicros, totalRunTimeMicros } =
+    record;
   return { state, runCount, expectedStartMicros, nextScheduledStartMicros, startMicros, endMicros, totalRunTimeMicros };
 }
 
 function collectRequests(run: ActiveRun, move: Transition): readonly DeliveryRequest[] {
-  let all = NO_REQUESTS;
+  let all: DeliveryRequest[] | undefined;
   for (const listeners of [run.listeners, run.engine.listeners]) {
     for (const listener of listeners) {
       const requests = listener.requests === undefined ? NO_REQUESTS : requestsOf(run, listener, move);
-      if (requests.length > 0) all = [...all, ...requests];
+      // Almost no state owes anything, so the list is made only when one does.
+      if (requests.length > 0) (all ??= []).push(...requests);
     }
   }
-  return all;
+  return all ?? NO_REQUESTS;
 }
 
 function requestsOf(run: ActiveRun, listener: TransitionListener, move: Transition): readonly DeliveryRequest[] {
   try {
     return listener.requests?.(move) ?? NO_REQUESTS;
   } catch (error) {
-    run.engine.log.error("a listener could not say what a state owes", { state: move.to.name, error: redact(messageOf(error)) });
+    run.engine.log.error("a listener could not say what a state owes", {
+      state: move.to.name,
+      error: redact(messageOf(error)),
+    });
     return NO_REQUESTS;
   }
 }
@@ -87,7 +103,8 @@ function requestsOf(run: ActiveRun, listener: TransitionListener, move: Transiti
 function store(run: ActiveRun, change: RunChange): Promise<void> | undefined {
   const { runs } = run.engine;
   if (run.tracking !== null && change.follows !== null) runs.record(mirror(run, run.tracking, change.state));
-  if (run.record.kind === "flow-run" || change.requests.length > 0 || change.hooks !== undefined) return runs.commit(change);
+  if (run.record.kind === "flow-run" || change.requests.length > 0 || change.hooks !== undefined)
+    return runs.commit(change);
   runs.record(change);
   return undefined;
 }

@@ -1,5 +1,5 @@
-import { CrashedRun, TimeoutError } from "../states/run-errors.ts";
 import { errorClass } from "../base/errors.ts";
+import { CrashedRun, type TimeoutError } from "../states/run-errors.ts";
 
 const EXIT = Symbol.for("bellhop.SystemExit");
 

@@ -44,16 +44,19 @@ export function checkRunnable(options: RunnableOptions, fnName: string): Checked
     version: text("version", options.version),
     retries,
     retryDelaySeconds: delays(options.retryDelaySeconds ?? 0, retries),
-    retryJitterFactor: options.retryJitterFactor == null ? null : seconds("retryJitterFactor", options.retryJitterFactor),
+    retryJitterFactor:
+      options.retryJitterFactor == null ? null : seconds("retryJitterFactor", options.retryJitterFactor),
     timeoutSeconds: seconds("timeoutSeconds", options.timeoutSeconds ?? 0),
     tags: tagList(options.tags),
-    hookTimeoutSeconds: options.hookTimeoutSeconds == null ? null : seconds("hookTimeoutSeconds", options.hookTimeoutSeconds),
+    hookTimeoutSeconds:
+      options.hookTimeoutSeconds == null ? null : seconds("hookTimeoutSeconds", options.hookTimeoutSeconds),
   };
 }
 
 /** @throws invalid_definition for an option that the object does not have */
 export function checkKeys(options: unknown, known: readonly string[], kind: string): void {
-  if (typeof options !== "object" || options === null) invalid("options", `an object is needed, got ${typeName(options)}`);
+  if (typeof options !== "object" || options === null)
+    invalid("options", `an object is needed, got ${typeName(options)}`);
   for (const key of Object.keys(Object(options))) {
     if (known.includes(key)) continue;
     const hooks = known.filter((name) => name.startsWith("on"));
@@ -85,23 +88,33 @@ function text(option: string, given: unknown): string | null {
 }
 
 const count = (option: string, given: unknown): number =>
-  typeof given === "number" && Number.isSafeInteger(given) && given >= 0 ? given : invalid(option, "it must be a whole number, 0 or more");
+  typeof given === "number" && Number.isSafeInteger(given) && given >= 0
+    ? given
+    : invalid(option, "it must be a whole number, 0 or more");
 
 const seconds = (option: string, given: unknown): number =>
-  typeof given === "number" && Number.isFinite(given) && given >= 0 ? given : invalid(option, "it must be a number, 0 or more");
+  typeof given === "number" && Number.isFinite(given) && given >= 0
+    ? given
+    : invalid(option, "it must be a number, 0 or more");
 
 function delays(given: RetryDelay, retries: number): readonly number[] {
   const option = "retryDelaySeconds";
   const value: unknown = typeof given === "function" ? given(retries) : given;
   const list: unknown[] = Array.isArray(value) ? value : [value];
-  if (list.length > MAX_RETRY_DELAYS) return invalid(option, `at most ${MAX_RETRY_DELAYS} entries are allowed, got ${list.length}`);
+  if (list.length > MAX_RETRY_DELAYS)
+    return invalid(option, `at most ${MAX_RETRY_DELAYS} entries are allowed, got ${list.length}`);
   return Object.freeze(list.map((delay) => seconds(option, delay)));
 }
 
 function tagList(given: unknown): readonly string[] {
   if (given === undefined || given === null) return [];
-  if (typeof given !== "object" || !(Symbol.iterator in given)) return invalid("tags", `a list of strings is needed, got ${typeName(given)}`);
+  if (typeof given !== "object" || !(Symbol.iterator in given))
+    return invalid("tags", `a list of strings is needed, got ${typeName(given)}`);
   // An object with an iterator is iterable as far as can be told before it is used.
   const list = [...(given as Iterable<unknown>)];
-  return Object.freeze([...new Set(list.map((tag) => (typeof tag === "string" ? tag : invalid("tags", `a tag is a string, got ${typeName(tag)}`))))]);
+  return Object.freeze([
+    ...new Set(
+      list.map((tag) => (typeof tag === "string" ? tag : invalid("tags", `a tag is a string, got ${typeName(tag)}`))),
+    ),
+  ]);
 }

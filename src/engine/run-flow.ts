@@ -70,7 +70,9 @@ async function validated({ flow, args }: FlowCall): Promise<Checked> {
   const parsed = await flow.parameters?.safeParseAsync(args.length === 0 ? {} : args[0]);
   if (parsed?.success === true) return { args: [parsed.data], refusal: null };
   const issues = parsed?.error.issues ?? [];
-  const problems = redact(issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`)).join("; "));
+  const problems = redact(
+    issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`)).join("; "),
+  );
   return { args, refusal: new ParameterTypeError({ flow: flow.name, problems }) };
 }
 

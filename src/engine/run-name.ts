@@ -20,7 +20,10 @@ export function fillName(option: string, template: string, parameters: Parameter
     const [first = "", ...rest] = path.split(".");
     if (!Object.hasOwn(parameters, first)) {
       const known = Object.keys(parameters).join(", ") || "none";
-      throw new CodedTypeError("invalid_definition", { option, problem: `{${first}} is not a parameter (there are: ${known})` });
+      throw new CodedTypeError("invalid_definition", {
+        option,
+        problem: `{${first}} is not a parameter (there are: ${known})`,
+      });
     }
     const value = rest.reduce<unknown>((at, key) => (isPlain(at) ? at[key] : undefined), parameters[first]);
     return String(value);
@@ -31,5 +34,8 @@ export function fillName(option: string, template: string, parameters: Parameter
 /** The name that a function returned. @throws invalid_definition when it is not a text */
 export function checkName(option: string, name: unknown): string {
   if (typeof name === "string") return redact(name);
-  throw new CodedTypeError("invalid_definition", { option, problem: `the function must return a string, it returned ${typeName(name)}` });
+  throw new CodedTypeError("invalid_definition", {
+    option,
+    problem: `the function must return a string, it returned ${typeName(name)}`,
+  });
 }

@@ -96,7 +96,8 @@ async function live(run: ActiveRun, { task }: TaskCall): Promise<Ended> {
   if (running !== undefined) await running;
   for (let tried = 1; ; tried += 1) {
     const attempted = await attempt(run);
-    if (attempted.state.isFailed() && (await mayRetry(run, task, tried, attempted.state))) await retry(run, task, tried, attempted);
+    if (attempted.state.isFailed() && (await mayRetry(run, task, tried, attempted.state)))
+      await retry(run, task, tried, attempted);
     else {
       await finish(run, attempted);
       return attempted;
@@ -117,9 +118,12 @@ async function mayRetry(run: ActiveRun, task: AnyTask, tried: number, failed: St
   const { view, engine } = run;
   if (!(view instanceof TaskRun)) return false;
   try {
-    return Boolean(await inFrame(run.hookFrame, retryConditionFn, task, view, failed));
+    return await inFrame(run.hookFrame, retryConditionFn, task, view, failed);
   } catch (error) {
-    engine.log.error("retryConditionFn failed, so the task is not retried", { run: run.record.id, error: redact(messageOf(error)) });
+    engine.log.error("retryConditionFn failed, so the task is not retried", {
+      run: run.record.id,
+      error: redact(messageOf(error)),
+    });
     return false;
   }
 }

@@ -119,13 +119,19 @@ function attributes<T extends object>(prefix: string, getters: Getters<T>): T {
       const getter = Object.hasOwn(lookUp, key) ? lookUp[key] : undefined;
       const override = readRuntimeEnv(`BELLHOP__RUNTIME__${prefix}__${upperSnake(key)}`);
       if (override !== undefined) return cast(key, override, getter?.());
-      if (getter === undefined) throw new CodedTypeError("invalid_definition", { option: `runtime.${key}`, problem: "there is no such attribute" });
+      if (getter === undefined)
+        throw new CodedTypeError("invalid_definition", {
+          option: `runtime.${key}`,
+          problem: "there is no such attribute",
+        });
       return getter();
     },
     has: (_, key) => typeof key === "string" && Object.hasOwn(lookUp, key),
     ownKeys: () => Object.keys(lookUp),
     getOwnPropertyDescriptor: (_, key) =>
-      typeof key === "string" && Object.hasOwn(lookUp, key) ? { configurable: true, enumerable: true, value: lookUp[key]?.() } : undefined,
+      typeof key === "string" && Object.hasOwn(lookUp, key)
+        ? { configurable: true, enumerable: true, value: lookUp[key]?.() }
+        : undefined,
   };
   // The proxy answers for exactly the attributes of T.
   return new Proxy({}, handler) as T;
@@ -137,7 +143,10 @@ function cast(key: string, text: string, real: unknown): unknown {
   if (typeof real === "boolean") return text === "true" || text === "1";
   if (real instanceof Date) return new Date(text);
   if (typeof real === "object" && real !== null) {
-    throw new CodedTypeError("invalid_definition", { option: `runtime.${key}`, problem: "a list or object cannot be overridden" });
+    throw new CodedTypeError("invalid_definition", {
+      option: `runtime.${key}`,
+      problem: "a list or object cannot be overridden",
+    });
   }
   return text;
 }

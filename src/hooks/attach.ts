@@ -7,10 +7,15 @@ import { isNotifyHook, type NotifyHook } from "./notify.ts";
 import { FIRES_ON, type HookEvent, onEvent } from "./on-state.ts";
 
 /** Events of each kind of object, in the order in which their hooks run. */
-export const FLOW_EVENTS = ["onRetry", "onRunning", "onCompletion", "onFailure", "onCancellation", "onCrashed"] as const;
+export const FLOW_EVENTS = [
+  "onRetry",
+  "onRunning",
+  "onCompletion",
+  "onFailure",
+  "onCancellation",
+  "onCrashed",
+] as const;
 export const TASK_EVENTS = ["onRetry", "onRunning", "onCompletion", "onFailure"] as const;
-export type FlowEvent = (typeof FLOW_EVENTS)[number];
-export type TaskEvent = (typeof TASK_EVENTS)[number];
 
 type AnyHook = HookFn | NotifyHook;
 
@@ -50,7 +55,9 @@ export class HookLists<E extends HookEvent> {
 
   /** One function per event that adds a hook and returns it. */
   registrars(): Record<E, <H extends FlowHook | TaskHook>(hook: H) => H> {
-    const entries = this.#events.map((event) => [event, <H extends FlowHook | TaskHook>(hook: H): H => this.add(event, hook)] as const);
+    const entries = this.#events.map(
+      (event) => [event, <H extends FlowHook | TaskHook>(hook: H): H => this.add(event, hook)] as const,
+    );
     // As above.
     return Object.fromEntries(entries) as unknown as Record<E, <H extends FlowHook | TaskHook>(hook: H) => H>;
   }
@@ -70,10 +77,15 @@ export class HookLists<E extends HookEvent> {
   }
 
   #declared(): readonly DeclaredHook[] {
-    const hooks = this.#events.flatMap((event) => this.list(event).filter(isNotifyHook).map((hook) => ({ event, hook })));
-    return hooks.map(({ event, hook }, index) => {
+    const hooks = this.#events.flatMap((event) =>
+      this.list(event)
+        .filter(isNotifyHook)
+        .map((hook) => ({ event, hook })),
+    );
+    return hooks.map(({ event, hook: { declaration } }, index) => {
       const { on, retries } = FIRES_ON[event];
-      return { index, on, ...(retries ? { retries } : {}), ...hook.declaration };
+      const row = { index, on, ref: declaration.ref, options: declaration.options };
+      return retries ? Object.assign(row, { retries }) : row;
     });
   }
 }
@@ -82,10 +94,18 @@ const example = (event: string): string => `${event}: [myHook]`;
 
 function checkList(event: HookEvent, given: unknown): AnyHook[] {
   if (typeof given === "function") {
-    throw new CodedTypeError("invalid_hook", { option: event, problem: "a list of functions is needed, and a single function was given", example: example(event) });
+    throw new CodedTypeError("invalid_hook", {
+      option: event,
+      problem: "a list of functions is needed, and a single function was given",
+      example: example(event),
+    });
   }
   if (typeof given !== "object" || given === null || !(Symbol.iterator in given)) {
-    throw new CodedTypeError("invalid_hook", { option: event, problem: `a list of functions is needed, got ${typeName(given)}`, example: example(event) });
+    throw new CodedTypeError("invalid_hook", {
+      option: event,
+      problem: `a list of functions is needed, got ${typeName(given)}`,
+      example: example(event),
+    });
   }
   // An object with an iterator is iterable as far as can be told before it is used.
   return [...(given as Iterable<unknown>)].map((hook) => checkHook(event, hook));

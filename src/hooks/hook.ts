@@ -22,7 +22,8 @@ export type HookFn = (object: AnyFlow | AnyTask, run: FlowRun | TaskRun, state: 
 const NAME = Symbol("bellhop.hookName");
 
 /** Gives a hook made from another one the other one's name. */
-export const nameHook = <F extends object>(hook: F, name: string): F => Object.defineProperty(hook, NAME, { value: name });
+export const nameHook = <F extends object>(hook: F, name: string): F =>
+  Object.defineProperty(hook, NAME, { value: name });
 
 /** How records and logs name a hook. */
 export function hookName(hook: object): string {

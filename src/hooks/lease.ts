@@ -4,7 +4,6 @@ import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
 import type { Lease, LeaseStore } from "../runs/lease-store.ts";
-import type { RunStore } from "../runs/run-store.ts";
 import { bootId, hostName } from "./process-identity.ts";
 
 /** Sign of life. Six of them are missed before another machine takes the process for dead. */
@@ -14,21 +13,22 @@ export interface LeaseParts {
   readonly leases: LeaseStore;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Where to see, at the end, whether runs are still open; default: it is not looked at. */
-  readonly runs?: Pick<RunStore, "listOpenRuns">;
 }
 
-/** This process's place among the living. Disposing gives it back. */
+/**
+ * This process's place among the living. Disposing gives it back; what the process leaves open all the same is then
+ * found by the next sweep, as work without a living holder.
+ */
 export interface HeldLease extends AsyncDisposable {
   readonly id: string;
   /** Another process took this one for dead and ended its runs; what it starts from now on counts again. */
   readonly wasLost: boolean;
-  /** For the listener of the process's end. Only if no run is open: otherwise the next process must find the lease. */
+  /** As disposing, for the listener of the process's end. */
   removeSync(): void;
 }
 
 /** Announces this process to the others on the store, and goes on doing so while it lives. */
-export async function holdLease({ leases, clock, log, runs }: LeaseParts): Promise<HeldLease> {
+export async function holdLease({ leases, clock, log }: LeaseParts): Promise<HeldLease> {
   const nowMs = clock.now();
   const lease: Lease = { id: newId(), pid: process.pid, host: hostName(), bootId: bootId(clock), startedAtMs: nowMs, heartbeatAtMs: nowMs };
   await leases.acquire(lease);
@@ -83,8 +83,6 @@ export async function holdLease({ leases, clock, log, runs }: LeaseParts): Promi
       if (isClosed) return;
       stop();
       await beating;
-      // Runs that were left open are found by their lease: without it nobody would ever end them.
-      if (runs !== undefined && (await runs.listOpenRuns(lease.id)).length > 0) return;
       await leases.remove(lease.id);
     },
   };

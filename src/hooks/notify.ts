@@ -30,7 +30,8 @@ export type NotifyRef = BlockRef | (string & {});
 const NOTIFY = Symbol.for("bellhop.NotifyHook");
 
 /** True for what {@link notify} made, also when it comes from a second installed copy of the package. */
-export const isNotifyHook = (value: unknown): value is NotifyHook => typeof value === "object" && value !== null && NOTIFY in value;
+export const isNotifyHook = (value: unknown): value is NotifyHook =>
+  typeof value === "object" && value !== null && NOTIFY in value;
 
 /**
  * A hook that sends a notification through a saved block. It is stored with the run when the run is made, and its
@@ -53,7 +54,9 @@ export function notify(ref: NotifyRef, options: NotifyOptions = {}): NotifyHook 
 const SEVERITIES: readonly unknown[] = ["info", "success", "warning", "error", "critical"];
 
 /** What each option must be; the message ends "must be …". */
-const CHECKS: Readonly<Record<keyof NotifyOptions, { readonly fits: (value: unknown) => boolean; readonly must: string }>> = {
+const CHECKS: Readonly<
+  Record<keyof NotifyOptions, { readonly fits: (value: unknown) => boolean; readonly must: string }>
+> = {
   template: { fits: (value) => typeof value === "string" && value !== "", must: "the name of a template" },
   severity: { fits: (value) => SEVERITIES.includes(value), must: `one of ${SEVERITIES.join(", ")}` },
   vars: { fits: (value) => isPlain(value) && isJson(value), must: "an object of JSON values" },
@@ -67,17 +70,24 @@ const isOption = (key: string): key is keyof NotifyOptions => Object.hasOwn(CHEC
 
 function checkOptions(options: unknown): JsonObject {
   if (!isPlain(options)) {
-    throw new CodedTypeError("invalid_definition", { option: "notify options", problem: `an object is needed, got ${typeName(options)}` });
+    throw new CodedTypeError("invalid_definition", {
+      option: "notify options",
+      problem: `an object is needed, got ${typeName(options)}`,
+    });
   }
   const checked: [string, JsonValue][] = [];
   for (const [key, value] of Object.entries(options)) {
     if (!isOption(key)) {
       const known = Object.keys(CHECKS).join(", ");
-      throw new CodedTypeError("invalid_definition", { option: `notify: ${key}`, problem: `there is no such option (there are: ${known})` });
+      throw new CodedTypeError("invalid_definition", {
+        option: `notify: ${key}`,
+        problem: `there is no such option (there are: ${known})`,
+      });
     }
     if (value === undefined) continue;
     const { fits, must } = CHECKS[key];
-    if (!fits(value)) throw new CodedTypeError("invalid_definition", { option: `notify: ${key}`, problem: `it must be ${must}` });
+    if (!fits(value))
+      throw new CodedTypeError("invalid_definition", { option: `notify: ${key}`, problem: `it must be ${must}` });
     // A copy, so that changing the given object later changes nothing. The check above says that it is JSON.
     checked.push([key, structuredClone(value) as JsonValue]);
   }

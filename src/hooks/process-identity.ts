@@ -12,6 +12,9 @@ const TICKS_PER_SECOND = 100;
 /** Rounding of both sides when a start time is compared with a heartbeat. */
 const START_SLACK_MS = 1_000;
 
+/** How long a process that exists is believed to be the one of the lease without a sign of life. */
+const UNVERIFIED_MS = 600_000;
+
 function readText(path: string): string | null {
   try {
     return readFileSync(path, "utf8").trim();
@@ -46,10 +49,15 @@ export const hostName = (): string => hostname();
 export function isProcessAlive(lease: Lease, clock: Clock): boolean | undefined {
   if (lease.host !== hostName() || lease.bootId !== bootId(clock)) return undefined;
   if (!exists(lease.pid)) return false;
-  const startedAtMs = processStartMs(lease.pid);
-  if (startedAtMs === "zombie") return false;
-  if (startedAtMs === null) return undefined;
-  // The number was given to a new process if that one began after the last sign of life.
+  const other = readProcess(lease.pid);
+  const self = readProcess(process.pid);
+  // A process of this number exists, and whether it is the same one cannot be seen (macOS, Windows). A computation that
+  // blocks the event loop keeps heartbeats from being stored, so it gets more time than one that cannot be looked at.
+  if (other === null || self === null) return clock.now() - lease.heartbeatAtMs < UNVERIFIED_MS;
+  if (other.hasEnded) return false;
+  // The number was given to a new process if that one began after the last sign of life. Both start times are counted
+  // from the same boot, so that neither a clock that was set nor a container's view of the uptime matters.
+  const startedAtMs = clock.now() - process.uptime() * 1_000 + ((other.startTicks - self.startTicks) * 1_000) / TICKS_PER_SECOND;
   return startedAtMs <= lease.heartbeatAtMs + START_SLACK_MS;
 }
 
@@ -63,15 +71,14 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Start of a process, epoch milliseconds; `zombie` when it has ended and only waits to be collected; null if unknown. */
-function processStartMs(pid: number): number | "zombie" | null {
+/** null where there is no /proc, or no such process. */
+function readProcess(pid: number): { readonly hasEnded: boolean; readonly startTicks: number } | null {
   const stat = readText(`/proc/${pid}/stat`);
-  const bootSeconds = /^btime (\d+)$/m.exec(readText("/proc/stat") ?? "")?.[1];
-  if (stat === null || bootSeconds === undefined) return null;
-  // The second field is the name in parentheses, which may itself contain blanks and parentheses.
+  if (stat === null) return null;
+  // The second field is the name in parentheses, which may itself contain blanks and parentheses. After it come the
+  // state (field 3) and, as field 22, the start in ticks after boot. Source: proc_pid_stat(5).
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields[0] === "Z" || fields[0] === "X") return "zombie";
-  // Field 22 of proc_pid_stat(5), counted from the name: ticks after boot.
-  const ticks = Number(fields[19]);
-  return Number.isFinite(ticks) ? Number(bootSeconds) * 1_000 + (ticks * 1_000) / TICKS_PER_SECOND : null;
+  const startTicks = Number(fields[19]);
+  // Z, X: it has ended, and its parent has not collected it yet.
+  return Number.isFinite(startTicks) ? { hasEnded: /^[ZXx]$/.test(fields[0] ?? ""), startTicks } : null;
 }

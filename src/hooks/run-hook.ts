@@ -1,6 +1,7 @@
 import { errorClass, messageOf } from "../base/errors.ts";
 import { redact } from "../base/redactor.ts";
 import { type ActiveRun, currentFrame } from "../engine/active-run.ts";
+import { isThenable } from "../engine/thenable.ts";
 import type { Transition } from "../engine/transition.ts";
 import type { HookOutcome } from "../runs/run-store.ts";
 import { typeName } from "../states/state-error.ts";
@@ -9,7 +10,7 @@ import { type HookFn, hookName } from "./hook.ts";
 const MS_PER_SECOND = 1_000;
 
 /** A hook took longer than the object's `hookTimeoutSeconds`. */
-export class HookTimeoutError extends errorClass("hook_timeout") {}
+class HookTimeoutError extends errorClass("hook_timeout") {}
 
 /**
  * Calls the hook of the run that is current and records how it went. Nothing that the hook does or throws gets out.
@@ -17,7 +18,12 @@ export class HookTimeoutError extends errorClass("hook_timeout") {}
  * @param event The list it stands in, such as `onFailure`.
  * @param timeoutSeconds The record says failed after this long, and the next hook's turn comes; null waits for ever.
  */
-export function runHook(event: string, hook: HookFn, move: Transition, timeoutSeconds: number | null): void | Promise<void> {
+export function runHook(
+  event: string,
+  hook: HookFn,
+  move: Transition,
+  timeoutSeconds: number | null,
+): void | Promise<void> {
   const run = currentFrame()?.run;
   if (run === undefined) return undefined;
   const begun = begin(run, event, hook, move);
@@ -92,13 +98,12 @@ function textOf(error: unknown): string {
 function withinTime(run: ActiveRun, result: PromiseLike<unknown>, seconds: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const timer = run.engine.clock.timer(seconds * MS_PER_SECOND, () => reject(new HookTimeoutError({ seconds })));
-    const stop = <T>(then: (value: T) => void) => (value: T): void => {
-      timer[Symbol.dispose]();
-      then(value);
-    };
+    const stop =
+      <T>(then: (value: T) => void) =>
+      (value: T): void => {
+        timer[Symbol.dispose]();
+        then(value);
+      };
     result.then(stop(resolve), stop(reject));
   });
 }
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";

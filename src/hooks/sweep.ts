@@ -11,11 +11,18 @@ import type { DeliveryRequest } from "../runs/delivery-request.ts";
 import type { FlowRunRecord, RunRecord } from "../runs/flow-run.ts";
 import type { Lease, LeaseStore } from "../runs/lease-store.ts";
 import type { RunStore } from "../runs/run-store.ts";
-import { acceptState, State } from "../states/state.ts";
+import { acceptState, isFinalType, State } from "../states/state.ts";
+import { StateType } from "../states/state-type.ts";
 import { isProcessAlive } from "./process-identity.ts";
 
 /** Without a sign of life for this long, a process that cannot be looked at counts as dead. */
 export const LEASE_EXPIRY_MS = 30_000;
+
+/** Rows read at once, and pages of them, when looking for work of processes that are gone. */
+const PAGE = 200;
+const MOST_PAGES = 10;
+
+const OPEN_TYPES = StateType.options.filter((type) => !isFinalType(type));
 
 export interface SweepParts {
   readonly leases: LeaseStore;
@@ -32,7 +39,7 @@ export interface SweepParts {
 }
 
 export interface SweepReport {
-  /** Dead processes found and cleaned up after. */
+  /** Processes found dead and cleaned up after. */
   readonly leases: number;
   /** Runs that ended with them, children before parents. */
   readonly crashed: readonly string[];
@@ -44,6 +51,8 @@ export interface SweepReport {
  * Ends what dead processes left: their open runs become Crashed, with the deliveries of their declarative hooks in the
  * same transaction, and what they were sending is queued again.
  *
+ * A process that gave its lease back and left something behind counts as dead too.
+ *
  * Any number of processes may sweep at once, and a sweep may die half way: every step can be repeated, and the lease,
  * which is what makes others look, goes last.
  */
@@ -51,36 +60,68 @@ export async function sweepDeadRuns(parts: SweepParts): Promise<SweepReport> {
   const { leases, leaseId, log } = parts;
   const crashed: string[] = [];
   const report = { leases: 0, recovered: 0 };
-  for (const lease of await leases.others(leaseId)) {
-    if (!isDead(lease, parts)) continue;
+  // Before the leases are read: whoever appears in here had announced itself already.
+  const holders = await holdersOfWork(parts);
+  const others = await leases.others(leaseId);
+  for (const gone of [...others.filter((lease) => isDead(lease, parts)).map(goneWith), ...withoutLease(holders, [leaseId, ...others.map(({ id }) => id)])]) {
     try {
-      const ended = await crashRuns(lease, parts);
-      const recovered = await parts.outbox.recover(lease.id, parts.clock.now());
-      // Only the one that removes it reports what both may have done.
-      if (!(await leases.remove(lease.id))) continue;
+      const ended = await crashRuns(gone, parts);
+      const recovered = await parts.outbox.recover(gone.leaseId, parts.clock.now());
+      const removed = await leases.remove(gone.leaseId);
+      // Several may have done the same; only the one that removes the lease reports it.
+      if (!removed && gone.hasLease) continue;
       crashed.push(...ended);
       report.leases += 1;
       report.recovered += recovered;
-      log.info("cleaned up after a dead process", { leaseId: lease.id, pid: lease.pid, runs: ended.length, deliveries: recovered });
+      log.info("cleaned up after a dead process", { leaseId: gone.leaseId, runs: ended.length, deliveries: recovered });
     } catch (error) {
       // One process whose leftovers cannot be ended must not keep the others from being found; the next sweep tries again.
-      log.error("a dead process could not be cleaned up after", { leaseId: lease.id, error: redact(messageOf(error)) });
+      log.error("a dead process could not be cleaned up after", { leaseId: gone.leaseId, error: redact(messageOf(error)) });
     }
   }
   return { ...report, crashed };
 }
+
+/** A process that will not end its runs itself. */
+interface Gone {
+  readonly leaseId: string;
+  /** False for one that gave its lease back and left work behind. */
+  readonly hasLease: boolean;
+  /** Begins a sentence. */
+  readonly who: string;
+}
+
+const goneWith = ({ id, pid, host }: Lease): Gone => ({ leaseId: id, hasLease: true, who: `Process ${pid} on ${host} disappeared` });
+
+/** Leases that still hold an open flow run or a delivery. */
+async function holdersOfWork({ runs, outbox }: SweepParts): Promise<ReadonlySet<string>> {
+  const holders = new Set<string>();
+  const add = (leaseId: string | null): void => {
+    if (leaseId !== null) holders.add(leaseId);
+  };
+  for (const delivery of await outbox.list({ status: ["sending"], limit: PAGE })) add(delivery.leaseId);
+  for (let offset = 0; offset < PAGE * MOST_PAGES; offset += PAGE) {
+    const page = await runs.listFlowRuns({ stateTypes: OPEN_TYPES, limit: PAGE, offset });
+    for (const run of page) add(run.leaseId);
+    if (page.length < PAGE) break;
+  }
+  return holders;
+}
+
+const withoutLease = (holders: ReadonlySet<string>, known: readonly string[]): Gone[] =>
+  [...holders].filter((id) => !known.includes(id)).map((leaseId) => ({ leaseId, hasLease: false, who: "The process that ran it ended" }));
 
 function isDead(lease: Lease, { clock, isAlive }: SweepParts): boolean {
   const known = isAlive === undefined ? isProcessAlive(lease, clock) : isAlive(lease);
   return known === undefined ? clock.now() - lease.heartbeatAtMs > LEASE_EXPIRY_MS : !known;
 }
 
-async function crashRuns(lease: Lease, parts: SweepParts): Promise<string[]> {
-  const open = childrenFirst(await parts.runs.listOpenRuns(lease.id));
+async function crashRuns(gone: Gone, parts: SweepParts): Promise<string[]> {
+  const open = childrenFirst(await parts.runs.listOpenRuns(gone.leaseId));
   const flowRuns = new Map(open.filter((run) => run.kind === "flow-run").map((run) => [run.id, run]));
   const commits: Promise<void>[] = [];
   for (const run of open) {
-    const move = await crash(run, { lease, flowRuns }, parts);
+    const move = await crash(run, { gone, flowRuns }, parts);
     if (move.run.kind === "flow-run") flowRuns.set(run.id, move.run);
     const change = { run: move.run, state: move.to, follows: run.state.id, requests: requestsOf(move, parts) };
     // Not awaited one by one: the store commits them in the order of the calls, many in one transaction.
@@ -95,12 +136,12 @@ async function crashRuns(lease: Lease, parts: SweepParts): Promise<string[]> {
 }
 
 interface Around {
-  readonly lease: Lease;
+  readonly gone: Gone;
   readonly flowRuns: ReadonlyMap<string, FlowRunRecord>;
 }
 
-async function crash(run: RunRecord, { lease, flowRuns }: Around, { clock, runs }: SweepParts): Promise<Transition> {
-  const to = endOf(run, lease);
+async function crash(run: RunRecord, { gone, flowRuns }: Around, { clock, runs }: SweepParts): Promise<Transition> {
+  const to = endOf(run, gone);
   const timestampMicros: Micros = Math.max(clock.nowMicros(), run.state.timestampMicros + 1);
   const flowRunId = run.kind === "flow-run" ? run.id : run.flowRunId;
   acceptState(to, { timestampMicros, flowRunId, taskRunId: run.kind === "task-run" ? run.id : null });
@@ -110,12 +151,11 @@ async function crash(run: RunRecord, { lease, flowRuns }: Around, { clock, runs 
 }
 
 /** A run that was being cancelled accepts no other end. */
-function endOf(run: RunRecord, { id, pid, host }: Lease): State {
-  const who = `Process ${pid} on ${host}`;
+function endOf(run: RunRecord, { leaseId, who }: Gone): State {
   const [type, message] = run.state.isCancelling()
-    ? (["CANCELLED", `${who} disappeared while the run was being cancelled.`] as const)
-    : (["CRASHED", `${who} disappeared before the run had ended (killed, out of memory, or the machine went down).`] as const);
-  return new State({ id: stateIdFor(run.id, id), type, message });
+    ? (["CANCELLED", `${who} while the run was being cancelled.`] as const)
+    : (["CRASHED", `${who} before the run had ended (killed, out of memory, or the machine went down).`] as const);
+  return new State({ id: stateIdFor(run.id, leaseId), type, message });
 }
 
 /** Every sweep gives a run of a dead process the same state id, and the store takes a state once. */

@@ -1,5 +1,5 @@
 import { AwaitingRetry } from "../states/constructors.ts";
-import { attach, State } from "../states/state.ts";
+import { attach, type State } from "../states/state.ts";
 import { STATE } from "../states/state-error.ts";
 import { StateType } from "../states/state-type.ts";
 
@@ -27,7 +27,11 @@ type Rule = (proposal: Proposal) => Decision;
 
 const accept: Rule = ({ to }) => ({ kind: "accept", state: to });
 
-const keep: Rule = ({ from, to }) => ({ kind: "reject", state: null, reason: `a ${nameOf(from)} run cannot become ${to.name}` });
+const keep: Rule = ({ from, to }) => ({
+  kind: "reject",
+  state: null,
+  reason: `a ${nameOf(from)} run cannot become ${to.name}`,
+});
 
 const abort: Rule = ({ from, to }) => ({ kind: "abort", reason: `a ${nameOf(from)} run cannot become ${to.name}` });
 
@@ -48,7 +52,9 @@ const copyScheduledTime: Rule = ({ from, to }) => {
 
 /** Pending, Submitting and InfrastructurePending follow each other; nothing goes back to Pending. */
 const resubmit: Rule = (proposal) =>
-  proposal.to.name === proposal.from?.name || proposal.to.name === "Pending" ? abort(proposal) : copyScheduledTime(proposal);
+  proposal.to.name === proposal.from?.name || proposal.to.name === "Pending"
+    ? abort(proposal)
+    : copyScheduledTime(proposal);
 
 const waitForStart: Rule = (proposal) => {
   const due = proposal.from?.stateDetails.scheduledTime?.getTime() ?? proposal.nowMs;

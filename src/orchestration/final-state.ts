@@ -1,20 +1,28 @@
 import { Completed, Failed, state as makeState } from "../states/constructors.ts";
-import { isState, keepThrown, keepValue, State } from "../states/state.ts";
-import { typeName } from "../states/state-error.ts";
+import { isState, keepThrown, keepValue, type State } from "../states/state.ts";
+import { membersOf, typeName } from "../states/state-error.ts";
 import type { StateType } from "../states/state-type.ts";
 
 /** How messages name the run. */
 export type RunLabel = "Flow run" | "Task run";
 
 /** Types that a body may end in by returning such a state; the others would run it again. */
-const RETURNABLE: ReadonlySet<StateType> = new Set(["COMPLETED", "FAILED", "CRASHED", "CANCELLED", "CANCELLING", "PAUSED"]);
+const RETURNABLE: ReadonlySet<StateType> = new Set([
+  "COMPLETED",
+  "FAILED",
+  "CRASHED",
+  "CANCELLED",
+  "CANCELLING",
+  "PAUSED",
+]);
 
-const isCommitted = (state: State): boolean => state.stateDetails.flowRunId != null || state.stateDetails.taskRunId != null;
+const isCommitted = (state: State): boolean =>
+  state.stateDetails.flowRunId != null || state.stateDetails.taskRunId != null;
 
 /** The state that a returned value ends the run in. Generators must have been drained before. */
 export function stateFromReturn(value: unknown, label: RunLabel): State {
   if (isState(value) && !isCommitted(value)) return fromOwnState(value, label);
-  const states = isState(value) ? [value] : collectionOfStates(value);
+  const states = isState(value) ? [value] : membersOf(value, isState);
   const final = states === undefined ? Completed() : aggregate(states);
   keepValue(final, value);
   return final;
@@ -29,13 +37,6 @@ function fromOwnState(returned: State, label: RunLabel): State {
   // A state made by hand that carries nothing has the result undefined, like a body that returns nothing.
   if (returned.isFinal() && returned.data === undefined) keepValue(returned, undefined);
   return returned;
-}
-
-/** A non-empty array or Set that holds nothing but states. */
-function collectionOfStates(value: unknown): readonly State[] | undefined {
-  if (!Array.isArray(value) && !(value instanceof Set)) return undefined;
-  const members: unknown[] = [...value];
-  return members.length > 0 && members.every(isState) ? members : undefined;
 }
 
 /** One cancelled child outweighs any number of failed ones. Source: Prefect 3, return_value_to_state. */

@@ -15,7 +15,7 @@ export function storedParameters(parameters: Readonly<Record<string, unknown>>):
   return storedObject(parameters, []);
 }
 
-export const isSecretKey = (key: string): boolean => SECRET_KEY.test(key);
+const isSecretKey = (key: string): boolean => SECRET_KEY.test(key);
 
 function stored(value: unknown, parents: readonly object[]): JsonValue {
   if (value === null || typeof value === "boolean") return value;

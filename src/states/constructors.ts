@@ -44,7 +44,11 @@ export function state<R = unknown>(init: StateInit & { readonly data?: R }): Sta
 const factory =
   (type: StateType, name?: string) =>
   <R = unknown>(options: StateOptions<R> = {}): State<R> =>
-    new State<R>({ ...options, type, ...((options.name ?? name) === undefined ? {} : { name: options.name ?? name ?? "" }) });
+    new State<R>({
+      ...options,
+      type,
+      ...((options.name ?? name) === undefined ? {} : { name: options.name ?? name ?? "" }),
+    });
 
 function scheduled<R>(defaultName: string, options: ScheduledOptions<R>): State<R> {
   const { scheduledTime, stateDetails, name = defaultName, ...rest } = options;
@@ -58,22 +62,43 @@ function scheduled<R>(defaultName: string, options: ScheduledOptions<R>): State<
 const MS_PER_SECOND = 1_000;
 
 function paused<R>(defaultName: string, options: PausedOptions<R>): State<R> {
-  const { timeoutSeconds, pauseExpirationTime, reschedule = false, pauseKey, stateDetails, name = defaultName, ...rest } = options;
+  const {
+    timeoutSeconds,
+    pauseExpirationTime,
+    reschedule = false,
+    pauseKey,
+    stateDetails,
+    name = defaultName,
+    ...rest
+  } = options;
   if (stateDetails?.pauseTimeout != null) {
-    throw new InvalidStateError({ field: "pauseTimeout", problem: "give timeoutSeconds or pauseExpirationTime, not stateDetails.pauseTimeout" });
+    throw new InvalidStateError({
+      field: "pauseTimeout",
+      problem: "give timeoutSeconds or pauseExpirationTime, not stateDetails.pauseTimeout",
+    });
   }
   if (timeoutSeconds !== undefined && pauseExpirationTime !== undefined) {
     throw new InvalidStateError({ field: "timeoutSeconds", problem: "pauseExpirationTime is given as well" });
   }
   const made = new State<R>({ ...rest, type: "PAUSED", name });
-  const expires = timeoutSeconds === undefined ? pauseExpirationTime : new Date(made.timestamp.getTime() + timeoutSeconds * MS_PER_SECOND);
+  const expires =
+    timeoutSeconds === undefined
+      ? pauseExpirationTime
+      : new Date(made.timestamp.getTime() + timeoutSeconds * MS_PER_SECOND);
   const details: StateDetails = {
     ...stateDetails,
     pauseReschedule: reschedule,
     ...(expires === undefined ? {} : { pauseTimeout: expires }),
     ...(pauseKey === undefined ? {} : { pauseKey }),
   };
-  return new State<R>({ ...rest, id: made.id, timestampMicros: made.timestampMicros, type: "PAUSED", name, stateDetails: details });
+  return new State<R>({
+    ...rest,
+    id: made.id,
+    timestampMicros: made.timestampMicros,
+    type: "PAUSED",
+    name,
+    stateDetails: details,
+  });
 }
 
 export const Pending = factory("PENDING");
@@ -95,7 +120,8 @@ export const Scheduled = <R = unknown>(options: ScheduledOptions<R> = {}): State
 /** Its start time has passed. @throws invalid_state when the time is given twice */
 export const Late = <R = unknown>(options: ScheduledOptions<R> = {}): State<R> => scheduled("Late", options);
 /** An attempt failed and another one follows at `scheduledTime`. @throws invalid_state when the time is given twice */
-export const AwaitingRetry = <R = unknown>(options: ScheduledOptions<R> = {}): State<R> => scheduled("AwaitingRetry", options);
+export const AwaitingRetry = <R = unknown>(options: ScheduledOptions<R> = {}): State<R> =>
+  scheduled("AwaitingRetry", options);
 /** No slot is free. @throws invalid_state when the time is given twice */
 export const AwaitingConcurrencySlot = <R = unknown>(options: ScheduledOptions<R> = {}): State<R> =>
   scheduled("AwaitingConcurrencySlot", options);

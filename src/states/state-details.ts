@@ -33,8 +33,8 @@ export interface StateDetails {
   readonly deploymentConcurrencyLeaseId?: string | null;
 }
 
-export const RunInputKeyset = z.object({ description: z.string(), response: z.string(), schema: z.string() });
-export type RunInputKeyset = z.infer<typeof RunInputKeyset>;
+const RunInputKeyset = z.object({ description: z.string(), response: z.string(), schema: z.string() });
+type RunInputKeyset = z.infer<typeof RunInputKeyset>;
 
 /** ISO 8601 with an offset. */
 const WireInstant = z.iso.datetime({ offset: true });

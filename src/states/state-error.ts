@@ -44,7 +44,8 @@ export function stateError(state: StateLike): unknown {
   if (attached.kind === "wire") {
     return wrap(type, typeof attached.json === "string" ? attached.json : message);
   }
-  if (attached.kind === "thrown") return isObject(attached.value) ? attached.value : wrap(type, String(attached.value), attached.value);
+  if (attached.kind === "thrown")
+    return isObject(attached.value) ? attached.value : wrap(type, String(attached.value), attached.value);
   return errorInValue(type, message, attached.value);
 }
 
@@ -53,7 +54,7 @@ function errorInValue(type: Unsuccessful, message: string | null, value: unknown
   if (value === undefined || value === null) return wrap(type, message);
   if (typeof value === "string") return wrap(type, value);
   if (isStateLike(value)) return stateError(value);
-  const states = statesIn(value);
+  const states = membersOf(value, isStateLike);
   if (states === undefined) throw new CodedTypeError("state_without_error", { found: typeName(value) });
   const first = states.find((state) => isUnsuccessful(state.type));
   return first === undefined ? new StateGroupError({}) : stateError(first);
@@ -65,13 +66,14 @@ export function raiseStateError(state: StateLike): void {
 }
 
 /** The members of a non-empty array or Set that holds nothing but states; any other value is plain data. */
-export function statesIn(value: unknown): readonly StateLike[] | undefined {
+export function membersOf<S>(value: unknown, isMember: (item: unknown) => item is S): readonly S[] | undefined {
   if (!Array.isArray(value) && !(value instanceof Set)) return undefined;
   const members: unknown[] = [...value];
-  return members.length > 0 && members.every(isStateLike) ? members : undefined;
+  return members.length > 0 && members.every(isMember) ? members : undefined;
 }
 
-const isObject = (value: unknown): boolean => (typeof value === "object" && value !== null) || typeof value === "function";
+const isObject = (value: unknown): boolean =>
+  (typeof value === "object" && value !== null) || typeof value === "function";
 
 export function typeName(value: unknown): string {
   if (value === null) return "null";

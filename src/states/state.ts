@@ -58,7 +58,7 @@ export interface ResultOptions {
 }
 
 /** What changes when a state is committed. */
-export interface Acceptance {
+interface Acceptance {
   readonly timestampMicros: Micros;
   readonly flowRunId: string | null;
   readonly taskRunId: string | null;
@@ -70,7 +70,7 @@ const NO_DETAILS: StateDetails = Object.freeze({});
 export const isFinalType = (type: StateType): boolean => FINAL.has(type);
 
 /** `RUNNING` → `Running`. */
-export const titleCase = (type: StateType): string => `${type.charAt(0)}${type.slice(1).toLowerCase()}`;
+const titleCase = (type: StateType): string => `${type.charAt(0)}${type.slice(1).toLowerCase()}`;
 
 let acceptState: (state: State, acceptance: Acceptance) => void;
 let attach: (state: State, attachment: Attachment) => void;
@@ -298,5 +298,6 @@ export function checkStateInit(init: StateInit): void {
   if (!StateType.safeParse(init.type).success) {
     throw new InvalidStateError({ field: "type", problem: `it must be one of ${StateType.options.join(", ")}` });
   }
-  if (init.id !== undefined && !isUuid(init.id)) throw new InvalidStateError({ field: "id", problem: "it is not a UUID" });
+  if (init.id !== undefined && !isUuid(init.id))
+    throw new InvalidStateError({ field: "id", problem: "it is not a UUID" });
 }

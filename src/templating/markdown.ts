@@ -161,7 +161,7 @@ function listAt(lines: readonly string[], start: number): [Block, number] {
 }
 
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
-const LINK = /^\[((?:\\.|[^\]\\])*)\]\(\s*<?([^()\s<>]+)>?\s*\)/;
+const LINK = /^\[((?:\\.|[^\]\\])*)\]\(\s*<?((?:\\.|[^()\s<>\\])+)>?\s*\)/;
 
 /** One pass from left to right; marks without a partner stay as they are. */
 function inline(text: string, target: MarkdownTarget, depth = 0): string {
@@ -228,7 +228,7 @@ function linkAt(text: string, index: number, target: MarkdownTarget, depth: numb
   const [all, label, address] = LINK.exec(text.slice(index, index + LONGEST_SPAN)) ?? [];
   if (all === undefined || label === undefined || address === undefined) return undefined;
   const inner = inline(label, target, depth + 1);
-  const url = safeUrl(address);
+  const url = safeUrl(address.replaceAll(/\\([!-/:-@[-`{-~])/g, "$1"));
   return { printed: url === undefined ? inner : target.link(url, inner), end: index + all.length };
 }
 
@@ -255,8 +255,10 @@ function closing(text: string, start: number, mark: string): number | undefined 
     else if (text.startsWith(mark, index) && !/\s/.test(text[index - 1] ?? " ")) {
       const isLonger = mark.length === 1 && text[index + 1] === mark;
       const isInWord = mark.startsWith("_") && /\w/.test(text[index + mark.length] ?? "");
+      // Of three marks the first closes what is inside.
+      const isTriple = mark.length === 2 && text[index + 2] === mark[0];
       if (isLonger) index += 1;
-      else if (!isInWord) return index;
+      else if (!isInWord) return isTriple ? index + 1 : index;
     }
   }
   return undefined;

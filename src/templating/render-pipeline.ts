@@ -31,7 +31,7 @@ export function renderNow(request: RenderRequest, engine: Engine): RenderedMessa
     const variant = prepared(candidate.files, request.catalog, engine);
     try {
       const plain = () => plainBody(list.slice(index + 1), candidate, { request, context, engine });
-      const fitted = fitVariant(variant, context, request, failure === null ? [] : [noteFor(request, list[0], candidate)]);
+      const fitted = fitVariant(variant, context, request, failure === null ? [] : [noteFor(request, problem === null ? list[0] : undefined, candidate)]);
       return finished(fitted, { request, context, candidate, failure, plain });
     } catch (error) {
       if (!(error instanceof RenderFailure)) throw error;
@@ -57,21 +57,22 @@ function fitVariant(variant: PreparedVariant, context: RunMessage, request: Rend
   };
   let draft = draftAt(0);
   let level = 0;
-  while (overflows(draft, request.limits, level > 0 || notes.length > 0) && level < REDUCTIONS.length) {
+  const shortNotes = [TRUNCATED, ...notes];
+  while (overflows(draft, request.limits, level > 0 ? shortNotes : notes) && level < REDUCTIONS.length) {
     level += 1;
     draft = draftAt(level);
   }
   if (level === 0) return { draft: withNotes(draft, notes), truncated: false, warnings: [...warnings] };
-  const isCut = overflows(draft, request.limits, true);
-  const short = isCut ? cutDraft(draft, request.limits) : draft;
-  return { draft: withNotes(short, [...truncationNotes(short, context, isCut), ...notes]), truncated: true, warnings: [...warnings] };
+  if (!overflows(draft, request.limits, shortNotes)) return { draft: withNotes(draft, shortNotes), truncated: true, warnings: [...warnings] };
+  // The link to the run is kept whatever else is cut.
+  const { run } = context.links;
+  const linked = run === null ? shortNotes : [...shortNotes, run];
+  const short = cutDraft(draft, request.limits, linked);
+  const isLinkLost = run !== null && !short.body.includes(run);
+  return { draft: withNotes(short, isLinkLost ? linked : shortNotes), truncated: true, warnings: [...warnings] };
 }
 
-/** The link to the run is kept whatever was cut. */
-function truncationNotes(draft: Draft, { links }: RunMessage, isCut: boolean): string[] {
-  const isLinkLost = isCut && links.run !== null && !draft.body.includes(links.run);
-  return ["… (truncated)", ...(isLinkLost && links.run !== null ? [links.run] : [])];
-}
+const TRUNCATED = "… (truncated)";
 
 function noteFor(request: RenderRequest, first: Candidate | undefined, used: Candidate): string {
   const wanted = request.name ?? first?.name ?? used.name;
@@ -128,7 +129,7 @@ function emergency(request: RenderRequest, context: RunMessage, failure: string 
   const bodyDialect = bodyDialectOf(request.dialect);
   const text = emergencyText(context);
   const draft: Draft = { title: context.title, body: fromText(text, bodyDialect), bodyDialect, isCut: false };
-  const body = cutDraft(draft, request.limits).body;
+  const body = cutDraft(draft, request.limits, []).body;
   const title = fittedTitle(context.title, request);
   return {
     title: title.text,

@@ -53,28 +53,31 @@ function withShortTexts(context: RunMessage, max: number): RunMessage {
   };
 }
 
-/** Room that the notes below the message may take. */
-const NOTE_UNITS = 400;
+/** Markup around one note in HTML, and what escaping may add to it. */
+const HTML_NOTE_UNITS = 200;
 
-/** True when the message is longer than the channel takes. `isNoted`: leave room for what will be added. */
-export function overflows(draft: Draft, limits: RenderLimits, isNoted: boolean): boolean {
-  if (draft.isCut) return true;
-  const reserve = isNoted ? NOTE_UNITS : 0;
-  const room = { ...limits.body, max: limits.body.max - Math.min(reserve, limits.body.max / 2) };
-  if (isLonger(draft.body, room)) return true;
-  return draft.html !== undefined && (isLonger(draft.html, room) || isLonger(draft.html, HTML_BYTES));
+/** The limit less the notes that will be added below the message, but never less than half of it. */
+function roomFor({ body }: RenderLimits, notes: readonly string[], form: "text" | "html"): TextLimit {
+  const extra = form === "html" ? HTML_NOTE_UNITS : 2;
+  const reserve = notes.reduce((sum, note) => sum + measure(note, body.unit) + extra, 0);
+  return { ...body, max: body.max - Math.min(reserve, Math.floor(body.max / 2)) };
 }
+
+/** True when the message with its notes is longer than the channel takes. */
+export function overflows(draft: Draft, limits: RenderLimits, notes: readonly string[]): boolean {
+  return draft.isCut || isLonger(draft.body, roomFor(limits, notes, "text")) || isHtmlLong(draft, limits, notes);
+}
+
+const isHtmlLong = ({ html }: Draft, limits: RenderLimits, notes: readonly string[]): boolean =>
+  html !== undefined && (isLonger(html, roomFor(limits, notes, "html")) || isLonger(html, HTML_BYTES));
 
 const isLonger = (text: string, { max, unit }: TextLimit): boolean =>
   text.length > max || (text.length * 3 > max && measure(text, unit) > max);
 
 /** The last resort: the end of the body goes, and HTML that is still too long becomes the shortened plain text. */
-export function cutDraft(draft: Draft, limits: RenderLimits): Draft {
-  const room = { ...limits.body, max: limits.body.max - Math.min(NOTE_UNITS, Math.floor(limits.body.max / 2)) };
-  const body = cutText(draft, room);
-  const isHtmlLong = draft.html !== undefined && (isLonger(draft.html, room) || isLonger(draft.html, HTML_BYTES));
-  if (!isHtmlLong) return { ...draft, body };
-  return { ...draft, body, html: shortHtml(body, room) };
+export function cutDraft(draft: Draft, limits: RenderLimits, notes: readonly string[]): Draft {
+  const body = cutText(draft, roomFor(limits, notes, "text"));
+  return isHtmlLong(draft, limits, notes) ? { ...draft, body, html: shortHtml(body, roomFor(limits, notes, "html")) } : { ...draft, body };
 }
 
 /** Escaping makes a text longer, so the plain text shrinks until its HTML fits. */

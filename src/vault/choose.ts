@@ -73,8 +73,7 @@ const activeRow = (rows: readonly KeyRow[]): KeyRow | undefined => rows.find(({ 
 
 /** The key that new documents are sealed with; a store without one gets the first that is found, or a new one. */
 async function activeKey(search: Search): Promise<MasterKey> {
-  const { places, blocks } = search;
-  const active = activeRow(await blocks.readKeys());
+  const active = activeRow(await search.blocks.readKeys());
   if (active !== undefined) return keyWithId(search, active.kid);
   const chain = await firstKey(search);
   if (chain.key !== undefined) return activated(search, chain.key);

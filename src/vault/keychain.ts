@@ -15,7 +15,13 @@ const SERVICE = "bellhop";
 /** A locked keychain may wait for a person; a program does not. */
 const TIMEOUT_MS = 5_000;
 
-async function entryOf(account: string) {
+/** One entry of a keychain, as the keytar package has it. */
+interface Entry {
+  getPassword(): Promise<string | null>;
+  setPassword(password: string): Promise<void>;
+}
+
+async function systemEntry(account: string): Promise<Entry> {
   const { AsyncEntry } = await import("keytar");
   // Unpinned, the library falls back to the kernel's keyring, which is in memory only: the key would be lost at the
   // next boot, and with it every saved block. Pinned, it fails at once where there is no Secret Service.
@@ -25,8 +31,8 @@ async function entryOf(account: string) {
 }
 
 /** The keychain through the keytar package; nothing is loaded or contacted before the first call. */
-export function systemKeychain(clock: Clock = systemClock): Keychain {
-  const guarded = async <T>(call: (entry: Awaited<ReturnType<typeof entryOf>>) => Promise<T>, account: string): Promise<T> => {
+export function systemKeychain(clock: Clock = systemClock, entryOf: (account: string) => Promise<Entry> = systemEntry): Keychain {
+  const guarded = async <T>(call: (entry: Entry) => Promise<T>, account: string): Promise<T> => {
     const late = Promise.withResolvers<never>();
     using _timer = clock.timer(TIMEOUT_MS, () => late.reject(new Error(`no answer in ${TIMEOUT_MS / 1_000} s, it may be locked`)), {
       keepAlive: false,

@@ -33,11 +33,11 @@ export interface Found {
 /** Where keys are looked for. Nothing is read before it is called. */
 export interface Places {
   /** The keys that settings give, in order. @throws encryption_key_invalid */
-  explicit(): Promise<Found>;
+  readonly explicit: () => Promise<Found>;
   /** @throws keychain_unavailable where a keychain is required */
-  keychain(): Promise<Found>;
+  readonly keychain: () => Promise<Found>;
   /** @throws encryption_key_invalid */
-  file(): Promise<Found>;
+  readonly file: () => Promise<Found>;
   readonly keychainMode: "auto" | "off" | "required";
   readonly filePath: string;
 }

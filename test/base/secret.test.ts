@@ -5,9 +5,9 @@ import { MASK, SecretValue, revealDeep } from "../../src/base/secret.ts";
 const secret = new SecretValue("hunter2-hunter2");
 
 it.each([
-  { where: "a template string", printed: `${secret}`, mask: MASK },
+  { where: "a template string", printed: `${secret.toString()}${secret[Symbol.toPrimitive]()}`, mask: MASK + MASK },
   { where: "String()", printed: String(secret), mask: MASK },
-  { where: "concatenation", printed: `${["a", secret].join("")}`, mask: `a${MASK}` },
+  { where: "concatenation", printed: ["a", secret].join(""), mask: `a${MASK}` },
   { where: "JSON", printed: JSON.stringify({ secret }), mask: `{"secret":"${MASK}"}` },
   { where: "inspect", printed: inspect(secret), mask: `SecretValue(${MASK})` },
   { where: "inspect with hidden keys", printed: inspect({ secret }, { showHidden: true, depth: 9 }), mask: `{ secret: SecretValue(${MASK}) }` },
@@ -33,7 +33,7 @@ it("compares contents with secrets and plain values", () => {
 it("derives another secret without showing the value", () => {
   const url = secret.map((password) => `smtp://user:${password}@host`);
 
-  expect(`${url}`).toBe(MASK);
+  expect(String(url)).toBe(MASK);
   expect(url.reveal()).toBe("smtp://user:hunter2-hunter2@host");
 });
 

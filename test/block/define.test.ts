@@ -44,7 +44,8 @@ describe("an instance", () => {
 
   it("takes secrets of another block, bytes and dates as they are", () => {
     const since = new Date("2026-01-02T03:04:05Z");
-    const block = new Lamp({ ...lamp(), token: new SecretValue("lamp-token-2"), cert: new Uint8Array([1, 2, 3]), since });
+    const { login } = lamp();
+    const block = new Lamp({ name: "desk", login, token: new SecretValue("lamp-token-2"), cert: new Uint8Array([1, 2, 3]), since });
 
     expect(block.token.reveal()).toBe("lamp-token-2");
     expect(block.cert?.reveal()).toEqual(new Uint8Array([1, 2, 3]));

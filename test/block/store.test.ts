@@ -128,7 +128,7 @@ describe("saving", () => {
       const values = Array.from({ length: 8 }, (_, index) => new StringBlock({ value: `v${index}` }));
       await Promise.all(values.map((block) => block.save("contended", { overwrite: true })));
 
-      expect(values.map((block) => block.revision).toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+      expect(new Set(values.map((block) => block.revision))).toEqual(new Set([1, 2, 3, 4, 5, 6, 7, 8]));
       expect((await StringBlock.load("contended")).revision).toBe(8);
     });
   });
@@ -165,9 +165,9 @@ describe("saving", () => {
     const value = "canary/ünïque+secret-4711";
     await within(() => new Target({ token: value }).save("canary"));
 
-    const bytes = Buffer.concat(readdirSync(blocks.home).map((name) => readFileSync(join(blocks.home, name))));
+    const bytes = Buffer.concat(readdirSync(blocks.home).map((name) => readFileSync(join(blocks.home, name)))).toString("latin1");
     for (const form of [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1), Buffer.from(value).toString("base64")]) {
-      expect(bytes.includes(form)).toBe(false);
+      expect(bytes).not.toContain(Buffer.from(form).toString("latin1"));
     }
   });
 });

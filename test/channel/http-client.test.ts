@@ -78,7 +78,14 @@ describe("http client", () => {
   });
 
   it("reads 64 KiB of an answer and lets the rest go", async () => {
-    const { url } = await sink((_request, response) => response.end("x".repeat(1_000_000)));
+    const endless = (_request: IncomingMessage, response: ServerResponse) => {
+      const write = () => {
+        while (response.write("x".repeat(10_000)));
+      };
+      response.on("drain", write);
+      write();
+    };
+    const { url } = await sink(endless);
 
     const answer = await client()({ url });
 

@@ -166,6 +166,15 @@ describe("transport", () => {
     expect(inbox.messages).toEqual([]);
   });
 
+  it("heeds it for Slack too", async () => {
+    const block = new SlackWebhook({ url: inbox.slackUrl, allow_private_urls: false });
+
+    const { outcome } = await sendThrough(block, MESSAGE, { transport: open() });
+
+    expect(outcome).toMatchObject({ kind: "permanent", reason: "blocked-address" });
+    expect(inbox.messages).toEqual([]);
+  });
+
   it("passes the signal on", async () => {
     inbox.answerNext("hang");
     const stop = new AbortController();
@@ -194,10 +203,18 @@ describe("transport", () => {
     expect(inbox.messages).toHaveLength(1);
   });
 
+  it("opens nothing once it is closed", async () => {
+    const transport = open();
+    await transport[Symbol.asyncDispose]();
+
+    expect((await transport.send(request())).outcome).toMatchObject({ kind: "retry", reason: "cancelled" });
+    expect(inbox.messages).toEqual([]);
+  });
+
   it("masks secrets and addresses in what a server sends back, before cutting it", async () => {
     const token = "tok-abcdefghijklmnopqrstuvwxyz-0123456789";
     const config = { nested: { list: [new SecretValue({ deep: token })] } };
-    inbox.answerNext({ status: 500, body: `${"pad ".repeat(120)}Authorization: Bearer ${token}` }, "echo");
+    inbox.answerNext({ status: 500, body: `${"pad ".repeat(110)}Authorization: Bearer ${token}` }, "echo");
     const transport = open();
     const build: ChannelDefinition<unknown>["build"] = () => ({
       executor: "http",

@@ -14,11 +14,18 @@ describe("bellhop block save", () => {
     await using home = await temporaryHome();
     const words = ["--home", home.path];
 
-    const saved = await cli(["block", "save", "slack-webhook/ops", "--stdin", "--json", ...words], { stdin: `${URL_SECRET}\n` });
+    const saved = await cli(["block", "save", "slack-webhook/ops", "--stdin", "--json", ...words], {
+      stdin: `${URL_SECRET}\n`,
+    });
     const shown = await cli(["block", "inspect", "slack-webhook/ops", "--show-secrets", "--json", ...words]);
 
     expect(saved).toMatchObject({ code: 0, stderr: "" });
-    expect(json(saved.stdout)).toMatchObject({ ref: "slack-webhook/ops", block_type_slug: "slack-webhook", name: "ops", revision: 1 });
+    expect(json(saved.stdout)).toMatchObject({
+      ref: "slack-webhook/ops",
+      block_type_slug: "slack-webhook",
+      name: "ops",
+      revision: 1,
+    });
     expect(json(shown.stdout)).toMatchObject({ data: { url: URL_SECRET } });
   });
 
@@ -32,7 +39,10 @@ describe("bellhop block save", () => {
     await writeFile(file, `${URL_SECRET}\n`);
     const from = source === "file:" ? `file:${file}` : source;
 
-    const saved = await cli(["block", "save", "slack-webhook/ops", "--set-from", `url=${from}`, "--home", home.path], { env, stdin: URL_SECRET });
+    const saved = await cli(["block", "save", "slack-webhook/ops", "--set-from", `url=${from}`, "--home", home.path], {
+      env,
+      stdin: URL_SECRET,
+    });
     const shown = await cli(["block", "inspect", "slack-webhook/ops", "--show-secrets", "--json", "--home", home.path]);
 
     expect(saved).toMatchObject({ code: 0, stderr: "" });
@@ -66,18 +76,39 @@ describe("bellhop block save", () => {
   it("understands lists, numbers, switches and references to other blocks", async () => {
     await using home = await temporaryHome();
     const words = ["--home", home.path];
-    const credentials = ["block", "save", "email-server-credentials/relay", "--set", "smtp_server=mail.example.org", "--set", "smtp_port=2525", "--set", "verify=false"];
+    const credentials = [
+      "block",
+      "save",
+      "email-server-credentials/relay",
+      "--set",
+      "smtp_server=mail.example.org",
+      "--set",
+      "smtp_port=2525",
+      "--set",
+      "verify=false",
+    ];
 
     const first = await cli([...credentials, "--stdin", ...words], { stdin: PASSWORD });
+    const fields = [
+      "credentials=email-server-credentials/relay",
+      "from=hub@example.org",
+      "to=a@example.org,b@example.org",
+      "to=c@example.org",
+    ];
     const second = await cli([
-      ...["block", "save", "email-smtp/oncall", "--set", "credentials=email-server-credentials/relay"],
-      ...["--set", "from=hub@example.org", "--set", "to=a@example.org,b@example.org", "--set", "to=c@example.org", ...words],
+      "block",
+      "save",
+      "email-smtp/oncall",
+      ...fields.flatMap((field) => ["--set", field]),
+      ...words,
     ]);
     const relay = await cli(["block", "inspect", "email-server-credentials/relay", "--json", ...words]);
     const oncall = await cli(["block", "inspect", "email-smtp/oncall", "--json", ...words]);
 
     expect([first.stderr, second.stderr]).toEqual(["", ""]);
-    expect(json(relay.stdout)).toMatchObject({ data: { smtp_server: "mail.example.org", smtp_port: 2525, verify: false, password: "********" } });
+    expect(json(relay.stdout)).toMatchObject({
+      data: { smtp_server: "mail.example.org", smtp_port: 2525, verify: false, password: "********" },
+    });
     expect(json(oncall.stdout)).toMatchObject({
       data: {
         to: ["a@example.org", "b@example.org", "c@example.org"],
@@ -109,7 +140,11 @@ describe("bellhop block save", () => {
     await using home = await temporaryHome();
     const words = ["block", "save", "string/greeting", "--home", home.path, "--set"];
 
-    const [first, second, third] = [await cli([...words, "value=a"]), await cli([...words, "value=b"]), await cli([...words, "value=c", "--overwrite", "--json"])];
+    const [first, second, third] = [
+      await cli([...words, "value=a"]),
+      await cli([...words, "value=b"]),
+      await cli([...words, "value=c", "--overwrite", "--json"]),
+    ];
 
     expect([first.code, second.code, third.code]).toEqual([0, 1, 0]);
     expect(second.stderr).toContain("code: block_already_exists");
@@ -124,12 +159,26 @@ describe("bellhop block save", () => {
     { words: ["string/x", "--set-from", "value=env:NOT_SET_ANYWHERE"], code: 2, error: "cli_usage" },
     { words: ["string/x", "--set-from", "value=file:/nonexistent/file"], code: 2, error: "cli_usage" },
     { words: ["string/x", "--set-from", "value=keyring"], code: 2, error: "cli_usage" },
-    { words: ["email-smtp/x", "--set", "credentials=email-server-credentials/none", "--set", "from=a@example.org", "--set", "to=b@example.org"], code: 1, error: "block_not_found" },
+    {
+      words: [
+        "email-smtp/x",
+        "--set",
+        "credentials=email-server-credentials/none",
+        "--set",
+        "from=a@example.org",
+        "--set",
+        "to=b@example.org",
+      ],
+      code: 1,
+      error: "block_not_found",
+    },
     { words: ["slack-webhook/x", "--set-from", "url=env:BAD"], code: 1, error: "block_validation_failed" },
   ])("explains what is wrong with $words", async ({ words, code, error }) => {
     await using home = await temporaryHome();
 
-    const result = await cli(["block", "save", ...words, "--home", home.path, "--json"], { env: { BAD: "not a url c4n4ry" } });
+    const result = await cli(["block", "save", ...words, "--home", home.path, "--json"], {
+      env: { BAD: "not a url c4n4ry" },
+    });
 
     expect(result).toMatchObject({ code, stdout: "" });
     expect(json(result.stderr)).toMatchObject({ error: { code: error, hint: expect.stringMatching(/\S/) } });
@@ -144,8 +193,8 @@ describe("bellhop block ls, inspect and delete", () => {
     await cli(["block", "save", "slack-webhook/ops", "--stdin", ...words], { stdin: URL_SECRET });
 
     const shown = await Promise.all(
-      [["ls"], ["ls", "--json"], ["inspect", "slack-webhook/ops"], ["inspect", "slack-webhook/ops", "--json"]].map((command) =>
-        cli(["block", ...command, ...words]),
+      [["ls"], ["ls", "--json"], ["inspect", "slack-webhook/ops"], ["inspect", "slack-webhook/ops", "--json"]].map(
+        (command) => cli(["block", ...command, ...words]),
       ),
     );
 
@@ -170,7 +219,8 @@ describe("bellhop block ls, inspect and delete", () => {
     await cli(["block", "save", "string/a", "--set", "value=1", ...words]);
     await cli(["block", "save", "inbox/dev", ...words]);
 
-    const refs = async (...filter: string[]): Promise<unknown> => (json((await cli(["block", "ls", ...filter, ...words])).stdout) as { ref: string }[]).map(({ ref }) => ref);
+    const refs = async (...filter: string[]): Promise<unknown> =>
+      (json((await cli(["block", "ls", ...filter, ...words])).stdout) as { ref: string }[]).map(({ ref }) => ref);
 
     expect(await refs()).toEqual(["inbox/dev", "string/a"]);
     expect(await refs("--type", "string")).toEqual(["string/a"]);
@@ -210,10 +260,15 @@ describe("bellhop block type", () => {
     await using home = await temporaryHome();
 
     const { stdout } = await cli(["block", "type", "inspect", "slack-webhook", "--home", home.path]);
-    const schema = json((await cli(["block", "type", "inspect", "slack-webhook", "--json", "--home", home.path])).stdout);
+    const schema = json(
+      (await cli(["block", "type", "inspect", "slack-webhook", "--json", "--home", home.path])).stdout,
+    );
 
     expect(stdout).toMatch(/url\s+required, secret/);
-    expect(schema).toMatchObject({ block_type: { slug: "slack-webhook" }, schema: { fields: { secret_fields: ["url"] }, capabilities: ["notify"] } });
+    expect(schema).toMatchObject({
+      block_type: { slug: "slack-webhook" },
+      schema: { fields: { secret_fields: ["url"] }, capabilities: ["notify"] },
+    });
   });
 });
 
@@ -224,14 +279,24 @@ describe("bellhop notify and block test", () => {
     const words = ["--home", home.path];
     await cli(["block", "save", "slack-webhook/ops", "--stdin", ...words], { stdin: inbox.slackUrl });
 
-    const sent = await cli(["notify", "slack-webhook/ops", "-", "--subject", "Backup", "--severity", "success", "--json", ...words], { stdin: "done: 3 GB\n" });
+    const sent = await cli(
+      ["notify", "slack-webhook/ops", "-", "--subject", "Backup", "--severity", "success", "--json", ...words],
+      { stdin: "done: 3 GB\n" },
+    );
     const tested = await cli(["block", "test", "slack-webhook/ops", ...words]);
 
     expect(sent).toMatchObject({ code: 0, stderr: "" });
-    expect(json(sent.stdout)).toMatchObject({ status: "delivered", destination: "slack-webhook/ops", delivery_id: expect.any(String) });
+    expect(json(sent.stdout)).toMatchObject({
+      status: "delivered",
+      destination: "slack-webhook/ops",
+      delivery_id: expect.any(String),
+    });
     expect(tested.stdout).toContain("✓ Delivered to slack-webhook/ops");
     expect(tested.stdout).toContain("Attempts (1)");
-    expect(inbox.messages.map((message) => message.raw)).toEqual([expect.stringContaining("done: 3 GB"), expect.stringContaining("[test]")]);
+    expect(inbox.messages.map((message) => message.raw)).toEqual([
+      expect.stringContaining("done: 3 GB"),
+      expect.stringContaining("[test]"),
+    ]);
   });
 
   it("fail with a coded error and exit code 1 when the provider refuses, and leave a record", async () => {
@@ -248,7 +313,9 @@ describe("bellhop notify and block test", () => {
 
     expect(refused).toMatchObject({ code: 1, stdout: "" });
     expect(refused.stderr).toContain("code: delivery_failed");
-    expect(json(listed.stdout)).toMatchObject([{ status: "dead", destination: "slack-webhook/ops", reason: "gone", attempts: 1 }]);
+    expect(json(listed.stdout)).toMatchObject([
+      { status: "dead", destination: "slack-webhook/ops", reason: "gone", attempts: 1 },
+    ]);
     expect(inspected.stdout).toContain("permanent: gone");
     expect(refused.stderr + inspected.stdout).not.toContain("/services/");
   });

@@ -18,19 +18,39 @@ describe("bellhop demo", () => {
     const { code, stdout, stderr } = await runCliProcess(["demo", "--json"]);
 
     const events = eventsOf(stdout);
-    const states = events.filter(({ event }) => event === "state").map(({ object, state_name: name }) => `${String(object)} ${String(name)}`);
+    const states = events
+      .filter(({ event }) => event === "state")
+      .map(({ object, state_name: name }) => `${String(object)} ${String(name)}`);
     const messages = events.filter(({ event }) => event === "message");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(states).toEqual([
-      ...["flow Running", "task Running", "task Failed", "flow AwaitingRetry"],
-      ...["flow Retrying", "task Running", "task Failed", "flow Failed"],
+      "flow Running",
+      "task Running",
+      "task Failed",
+      "flow AwaitingRetry",
+      "flow Retrying",
+      "task Running",
+      "task Failed",
+      "flow Failed",
     ]);
-    expect(messages.map(({ channel }) => channel).toSorted()).toEqual(["mail", "slack", "slack"]);
-    expect(messages.find(({ channel }) => channel === "mail")).toMatchObject({ to: ["oncall@example.org"], subject: expect.stringContaining("nightly-orders") });
+    expect(messages.map(({ channel }) => channel).toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual([
+      "mail",
+      "slack",
+      "slack",
+    ]);
+    expect(messages.find(({ channel }) => channel === "mail")).toMatchObject({
+      to: ["oncall@example.org"],
+      subject: expect.stringContaining("nightly-orders"),
+    });
     expect(JSON.stringify(messages)).toContain("supplier.example answered 503");
     expect(events.filter(({ event }) => event === "delivery")).toEqual(
       ["slack-webhook/demo", "slack-webhook/demo", "email-smtp/demo"].map((destination) =>
-        expect.objectContaining({ destination, status: "delivered", attempts: 1, attempt_log: [expect.objectContaining({ outcome: "delivered" })] }),
+        expect.objectContaining({
+          destination,
+          status: "delivered",
+          attempts: 1,
+          attempt_log: [expect.objectContaining({ outcome: "delivered" })],
+        }),
       ),
     );
     expect(events.at(-1)).toMatchObject({ event: "result", ok: true, slack: 2, mail: 1 });
@@ -43,7 +63,9 @@ describe("bellhop demo", () => {
     expect(code).toBe(0);
     expect(lines.filter((line) => columnsOf(line) > 80)).toEqual([]);
     expect(stdout).toContain("✓ All three messages arrived");
-    expect(lines.filter((line) => /^ {3}[123] {2}\S+.* (block save|block test|notify) slack-webhook\/ops/.test(line))).toHaveLength(3);
+    expect(
+      lines.filter((line) => /^ {3}[123] {2}\S+.* (block save|block test|notify) slack-webhook\/ops/.test(line)),
+    ).toHaveLength(3);
     expect(stdout).not.toMatch(/XXXXXXXX|a-password-for-the-demo/);
   });
 
@@ -65,7 +87,9 @@ describe("bellhop demo", () => {
       const listed = await runCliProcess(["run", "ls", "--json", "--home", home]);
 
       expect((await readdir(scratch)).filter((name) => name.startsWith("bellhop-demo-"))).toEqual([]);
-      expect(JSON.parse(listed.stdout)).toMatchObject([{ flow_name: "nightly-orders", state_type: "FAILED", run_count: 2 }]);
+      expect(JSON.parse(listed.stdout)).toMatchObject([
+        { flow_name: "nightly-orders", state_type: "FAILED", run_count: 2 },
+      ]);
     } finally {
       await rm(scratch, { recursive: true, force: true });
     }

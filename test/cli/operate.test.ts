@@ -21,13 +21,20 @@ describe("bellhop doctor", () => {
     const again = await cli(["doctor", "--json", "--home", missing]);
 
     expect(code).toBe(0);
-    expect(findings(stdout).map(({ level, check }) => `${level} ${check}`)).toEqual(["ok runtime", "ok config", "ok home", "ok store"]);
+    expect(findings(stdout).map(({ level, check }) => `${level} ${check}`)).toEqual([
+      "ok runtime",
+      "ok config",
+      "ok home",
+      "ok store",
+    ]);
     expect(again.stdout).toBe(stdout);
   });
 
   it("checks store, key, templates, deliveries and processes of a store in use", async () => {
     await using home = await temporaryHome();
-    await cli(["block", "save", "slack-webhook/ops", "--stdin", "--home", home.path], { stdin: "https://hooks.slack.com/services/T0/B0/c4n4rydoctor" });
+    await cli(["block", "save", "slack-webhook/ops", "--stdin", "--home", home.path], {
+      stdin: "https://hooks.slack.com/services/T0/B0/c4n4rydoctor",
+    });
 
     const { code, stdout } = await cli(["doctor", "--json", "--home", home.path]);
 
@@ -38,16 +45,19 @@ describe("bellhop doctor", () => {
     expect(stdout).toMatch(/[0-9a-f]{16} from the key file/);
   });
 
-  it.skipIf(process.platform === "win32")("warns of a home that others can read, and says how to close it", async () => {
-    await using home = await temporaryHome();
-    const open = join(home.path, "open");
-    await mkdir(open, { mode: 0o755 });
+  it.skipIf(process.platform === "win32")(
+    "warns of a home that others can read, and says how to close it",
+    async () => {
+      await using home = await temporaryHome();
+      const open = join(home.path, "open");
+      await mkdir(open, { mode: 0o755 });
 
-    const { code, stdout } = await cli(["doctor", "--home", open]);
+      const { code, stdout } = await cli(["doctor", "--home", open]);
 
-    expect(code).toBe(0);
-    expect(stdout).toContain("chmod 700");
-  });
+      expect(code).toBe(0);
+      expect(stdout).toContain("chmod 700");
+    },
+  );
 
   it("fails, with a hint, when the key is gone", async () => {
     await using home = await temporaryHome();
@@ -58,7 +68,9 @@ describe("bellhop doctor", () => {
     const { code, stdout } = await cli(["doctor", "--json", ...words]);
 
     expect(code).toBe(1);
-    expect(findings(stdout).filter(({ level }) => level === "fail")).toEqual([expect.objectContaining({ check: "key", hint: expect.stringMatching(/\S/) })]);
+    expect(findings(stdout).filter(({ level }) => level === "fail")).toEqual([
+      expect.objectContaining({ check: "key", hint: expect.stringMatching(/\S/) }),
+    ]);
   });
 
   it("fails, with a hint, on a damaged store and on a bad setting", async () => {
@@ -70,7 +82,11 @@ describe("bellhop doctor", () => {
 
     expect([damaged.code, misset.code]).toEqual([1, 1]);
     expect(findings(damaged.stdout).at(-1)).toMatchObject({ level: "fail", check: "store" });
-    expect(findings(misset.stdout).at(-1)).toMatchObject({ level: "fail", check: "config", hint: expect.stringContaining("BELLHOP_DRAIN_TIMEOUT") });
+    expect(findings(misset.stdout).at(-1)).toMatchObject({
+      level: "fail",
+      check: "config",
+      hint: expect.stringContaining("BELLHOP_DRAIN_TIMEOUT"),
+    });
   });
 });
 
@@ -81,7 +97,15 @@ describe("bellhop sweep", () => {
     const { code, stdout } = await cli(["sweep", "--json", "--home", home.path]);
 
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual({ leases: 0, crashed: [], recovered: 0, delivered: 0, queued: 0, dead: 0, in_flight: 0 });
+    expect(JSON.parse(stdout)).toEqual({
+      leases: 0,
+      crashed: [],
+      recovered: 0,
+      delivered: 0,
+      queued: 0,
+      dead: 0,
+      in_flight: 0,
+    });
   });
 
   it("refuses a wait that is no duration", async () => {
@@ -98,7 +122,15 @@ describe("bellhop template", () => {
 
     const { stdout } = await cli(["template", "ls", "--json", "--home", home.path]);
 
-    expect(JSON.parse(stdout)).toEqual(expect.arrayContaining([expect.objectContaining({ name: "run-failed", origin: "built-in", variants: expect.arrayContaining(["email", "text"]) })]));
+    expect(JSON.parse(stdout)).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          name: "run-failed",
+          origin: "built-in",
+          variants: expect.arrayContaining(["email", "text"]),
+        }),
+      ]),
+    );
   });
 
   it.each(["normal", "minimal", "hostile"])("previews every variant with the sample %s", async (sample) => {
@@ -108,15 +140,27 @@ describe("bellhop template", () => {
     const asJson = await cli(["template", "preview", "run-failed", "--sample", sample, "--json", "--home", home.path]);
 
     expect([plain.code, asJson.code]).toEqual([0, 0]);
+    // oxlint-disable-next-line no-control-regex -- these must not reach a terminal
     expect(plain.stdout).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F]/);
-    expect(JSON.parse(asJson.stdout)).toEqual(expect.arrayContaining([expect.objectContaining({ variant: "text", template_error: null })]));
+    expect(JSON.parse(asJson.stdout)).toEqual(
+      expect.arrayContaining([expect.objectContaining({ variant: "text", template_error: null })]),
+    );
   });
 
   it("prints what the provider gets with --raw", async () => {
     await using home = await temporaryHome();
 
     const html = await cli(["template", "preview", "run-failed", "--variant", "email", "--raw", "--home", home.path]);
-    const slack = await cli(["template", "preview", "run-failed", "--variant", "slack.json", "--raw", "--home", home.path]);
+    const slack = await cli([
+      "template",
+      "preview",
+      "run-failed",
+      "--variant",
+      "slack.json",
+      "--raw",
+      "--home",
+      home.path,
+    ]);
 
     expect(html.stdout).toMatch(/^<!doctype html/i);
     expect(JSON.parse(slack.stdout)).toMatchObject({ text: expect.stringContaining("failed") });

@@ -15,7 +15,9 @@ describe("docs/cli.md", () => {
 
     const sections = (await allCommands()).map(referenceOf);
 
-    await expect(`${prose}\n## Commands\n\nEvery command takes \`--json\`, \`--home <dir>\` and \`--help\`.\n\n${sections.join("\n\n")}\n`).toMatchFileSnapshot(PAGE);
+    await expect(
+      `${prose}\n## Commands\n\nEvery command takes \`--json\`, \`--home <dir>\` and \`--help\`.\n\n${sections.join("\n\n")}\n`,
+    ).toMatchFileSnapshot(PAGE);
   });
 
   it("lists the exit codes with the words of the help", () => {

@@ -19,7 +19,10 @@ async function openStage() {
   const hook = (): void => {
     throw new TypeError("the hook itself is broken");
   };
-  const failing = flow({ name: "failing", retries: 1, tags: ["nightly"], onFailure: [notify("inbox/dev"), hook] }, async () => broken());
+  const failing = flow(
+    { name: "failing", retries: 1, tags: ["nightly"], onFailure: [notify("inbox/dev"), hook] },
+    async () => broken(),
+  );
   const fine = flow({ name: "fine" }, async () => 1);
   await withHub(opened.hub, async () => {
     await failing.run([], { returnState: true });
@@ -60,7 +63,10 @@ describe("bellhop run", () => {
 
   it("shows states, tasks, hooks and deliveries of one run, by id, prefix or name", async () => {
     await using stage = await openStage();
-    const [, failed] = json((await cli(["run", "ls", "--json", ...stage.home])).stdout) as { id: string; name: string }[];
+    const [, failed] = json((await cli(["run", "ls", "--json", ...stage.home])).stdout) as {
+      id: string;
+      name: string;
+    }[];
     const { id = "", name = "" } = failed ?? {};
 
     const byId = await cli(["run", "inspect", id, "--json", ...stage.home]);
@@ -70,7 +76,13 @@ describe("bellhop run", () => {
     expect(byName.stdout).toBe(byId.stdout);
     expect(json(byId.stdout)).toMatchObject({
       id,
-      states: [{ name: "Pending" }, { name: "Running" }, { name: "AwaitingRetry" }, { name: "Retrying" }, { name: "Failed" }],
+      states: [
+        { name: "Pending" },
+        { name: "Running" },
+        { name: "AwaitingRetry" },
+        { name: "Retrying" },
+        { name: "Failed" },
+      ],
       task_runs: expect.arrayContaining([expect.objectContaining({ task_name: "broken", states: expect.any(Array) })]),
       hooks: [{ event: "onFailure", hook: "hook", status: "failed", error: { name: "TypeError" } }],
       deliveries: [{ destination: "inbox/dev", status: "delivered", attempts: 1, origin: "hook" }],
@@ -110,7 +122,9 @@ describe("bellhop delivery and inbox", () => {
   it("show what was sent and what arrived", async () => {
     await using stage = await openStage();
 
-    const listed = json((await cli(["deliveries", "ls", "--destination", "inbox/dev", "--json", ...stage.home])).stdout) as { id: string }[];
+    const listed = json(
+      (await cli(["deliveries", "ls", "--destination", "inbox/dev", "--json", ...stage.home])).stdout,
+    ) as { id: string }[];
     const inspected = await cli(["delivery", "inspect", listed[0]?.id ?? "", "--json", ...stage.home]);
     const inbox = json((await cli(["inbox", "ls", "--json", ...stage.home])).stdout);
 
@@ -129,7 +143,10 @@ describe("bellhop delivery and inbox", () => {
     const ofFailed = await cli(["delivery", "ls", "--run", failed?.name ?? "", "--json", ...stage.home]);
     const ofNobody = await cli(["delivery", "ls", "--run", "nobody", ...stage.home]);
 
-    expect([json(ofFine.stdout), json(ofFailed.stdout)]).toEqual([[], [expect.objectContaining({ destination: "inbox/dev" })]]);
+    expect([json(ofFine.stdout), json(ofFailed.stdout)]).toEqual([
+      [],
+      [expect.objectContaining({ destination: "inbox/dev" })],
+    ]);
     expect(ofNobody.stderr).toContain("code: run_not_found");
   });
 

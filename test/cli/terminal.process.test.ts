@@ -48,7 +48,10 @@ describe.skipIf(process.platform !== "linux")("on a terminal", () => {
   });
 
   it("asks nothing where CI is set", async () => {
-    const { code, stdout } = await startOnTerminal(["block", "save", "slack-webhook/ops"], { home, env: { CI: "true" } }).ended;
+    const { code, stdout } = await startOnTerminal(["block", "save", "slack-webhook/ops"], {
+      home,
+      env: { CI: "true" },
+    }).ended;
 
     expect(code).toBe(2);
     expect(stdout).toContain("no terminal to ask on");

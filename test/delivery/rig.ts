@@ -69,9 +69,21 @@ export function scriptedDeliver(
     const { id, destination, subject, attempts } = delivery;
     const entry: Sent = { id, destination, subject, attempt: attempts + 1, atMs: clock.now(), by };
     sent.push(entry);
-    return { outcome: await answer(entry, signal), durationMs: 0, status: null };
+    return { outcome: await untilAborted(answer(entry, signal), signal), durationMs: 0, status: null };
   };
   return { open: () => Promise.resolve({ profile, rate, attempt }) };
+}
+
+/** What the transport does with an attempt that is broken off while it waits for its answer. */
+async function untilAborted(answer: Outcome | Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
+  const broken = Promise.withResolvers<Outcome>();
+  const onAbort = () => broken.resolve({ kind: "retry", reason: "cancelled", detail: "aborted", ambiguous: true });
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([answer, broken.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 export interface Rig extends AsyncDisposable {

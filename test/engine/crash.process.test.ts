@@ -51,14 +51,23 @@ interface Stored {
 }
 
 /** How the runs and deliveries look to the next process. */
-async function stored(): Promise<{ readonly runs: Record<string, Stored>; readonly tasks: string[]; readonly owed: number }> {
+async function stored(): Promise<{
+  readonly runs: Record<string, Stored>;
+  readonly tasks: string[];
+  readonly owed: number;
+}> {
   await using core = await openCore(loadConfig({ flags: { home, keychain: "off" }, env: {} }));
   const { runs, outbox } = core.store;
   const flowRuns = await runs.listFlowRuns();
   const tasks = await Promise.all(flowRuns.map(({ id }) => runs.listTaskRuns(id)));
   return {
-    runs: Object.fromEntries(flowRuns.map(({ flowName, state }) => [flowName, { state: state.name, message: state.message }])),
-    tasks: tasks.flat().map(({ taskName, state }) => `${taskName} ${state.name}`).toSorted(),
+    runs: Object.fromEntries(
+      flowRuns.map(({ flowName, state }) => [flowName, { state: state.name, message: state.message }]),
+    ),
+    tasks: tasks
+      .flat()
+      .map(({ taskName, state }) => `${taskName} ${state.name}`)
+      .toSorted(),
     owed: (await outbox.list()).length,
   };
 }
@@ -70,16 +79,22 @@ describe("a process that ends under its runs", () => {
     ["process-exit", 3, "exited with code 3"],
     ["exit-code-0", 0, "exited with code 0"],
     ["never-settles", 13, "nothing left to wait for"],
-  ] as const)("by %s stores them as Crashed with the notifications they owe, and runs no function", async (mode, code, words) => {
-    const program = start(mode);
+  ] as const)(
+    "by %s stores them as Crashed with the notifications they owe, and runs no function",
+    async (mode, code, words) => {
+      const program = start(mode);
 
-    expect((await program.ended).code, program.errors()).toBe(code);
-    const { runs, tasks, owed } = await stored();
-    expect(runs).toMatchObject({ outer: { state: "Crashed", message: expect.stringContaining(words) }, inner: { state: "Crashed" } });
-    expect(tasks).toEqual(ALL_CRASHED);
-    expect(owed).toBe(2);
-    expect(program.lines.filter((line) => line !== "ready")).toEqual([]);
-  });
+      expect(await program.ended).toMatchObject({ code });
+      const { runs, tasks, owed } = await stored();
+      expect(runs).toMatchObject({
+        outer: { state: "Crashed", message: expect.stringContaining(words) },
+        inner: { state: "Crashed" },
+      });
+      expect(tasks).toEqual(ALL_CRASHED);
+      expect(owed).toBe(2);
+      expect(program.lines.filter((line) => line !== "ready")).toEqual([]);
+    },
+  );
 
   it("by SystemExit runs the hooks, innermost first, and ends as an unhandled error does", async () => {
     const program = start("system-exit");
@@ -102,7 +117,10 @@ describe("a process that ends under its runs", () => {
     expect(await program.ended).toEqual({ code: null, signal });
     expect(program.lines).toEqual(["ready", expect.stringMatching(`^inner .*${words}`), "outer crashed"]);
     const { runs, tasks, owed } = await stored();
-    expect(runs).toMatchObject({ outer: { state: "Crashed" }, inner: { state: "Crashed", message: expect.stringContaining(words) } });
+    expect(runs).toMatchObject({
+      outer: { state: "Crashed" },
+      inner: { state: "Crashed", message: expect.stringContaining(words) },
+    });
     expect(tasks).toEqual(ALL_CRASHED);
     expect(owed).toBe(2);
   });

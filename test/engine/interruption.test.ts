@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SystemExit } from "../../src/engine/interruption.ts";
+import { newId } from "../../src/base/ids.ts";
+import type { Transition } from "../../src/engine/transition.ts";
 import { flow } from "../../src/flow.ts";
+import type { DeliveryRequest } from "../../src/runs/delivery-request.ts";
 import { task } from "../../src/task.ts";
 import { openRuns } from "../support/runs.ts";
 
@@ -17,6 +20,17 @@ const exit = task({ name: "exit" }, () => {
 });
 const noop = task({ name: "noop" }, () => 1);
 
+const REQUEST: Omit<DeliveryRequest, "id" | "dedupKey" | "stateId"> = {
+  destination: "inbox/ops",
+  subject: "test",
+  severity: "info",
+  flowRunId: null,
+  taskRunId: null,
+  payload: {},
+  createdAtMs: 0,
+  expiresAtMs: null,
+};
+
 /** Lets promises settle. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -28,7 +42,10 @@ describe("an exit asked for in a task", () => {
     });
 
     await expect(within(() => swallowing())).rejects.toThrow("stop here");
-    expect((await test.stored.flowRun("swallow-return")).state).toMatchObject({ type: "CRASHED", message: expect.stringContaining("stop here") });
+    expect((await test.stored.flowRun("swallow-return")).state).toMatchObject({
+      type: "CRASHED",
+      message: expect.stringContaining("stop here"),
+    });
   });
 
   it("is raised again at the next task call of a body that swallowed it", async () => {
@@ -88,10 +105,13 @@ describe("the caller's signal", () => {
     const controller = new AbortController();
     const reason = new Error("enough");
     const order: string[] = [];
-    const hang = flow({ name: "abort-inner", onCrashed: [(_f, _r, state) => void order.push(`inner ${state.message}`)] }, async () => {
-      controller.abort(reason);
-      await new Promise(() => undefined);
-    });
+    const hang = flow(
+      { name: "abort-inner", onCrashed: [(_f, _r, state) => void order.push(`inner ${state.message}`)] },
+      async () => {
+        controller.abort(reason);
+        await new Promise(() => undefined);
+      },
+    );
     const outer = flow({ name: "abort-outer", onCrashed: [() => void order.push("outer")] }, () => hang());
 
     await expect(within(() => outer.run([], { signal: controller.signal, returnState: true }))).rejects.toBe(reason);
@@ -150,9 +170,17 @@ describe("a store that cannot be reached", () => {
     const { runFlow } = await import("../../src/engine/run-flow.ts");
     const hooks: string[] = [];
     const unlucky = flow({ name: "unlucky" }, () => 1);
-    const listeners = [{ committed: (move: { readonly to: { readonly name: string } }) => void hooks.push(move.to.name) }];
+    const listeners = [
+      { committed: (move: { readonly to: { readonly name: string } }) => void hooks.push(move.to.name) },
+    ];
 
-    const run = runFlow({ engine: { ...engine, runs }, flow: unlucky, participants: { listeners, declared: [] }, args: [], options: {} });
+    const run = runFlow({
+      engine: { ...engine, runs },
+      flow: unlucky,
+      participants: { listeners, declared: [] },
+      args: [],
+      options: {},
+    });
 
     await expect(run).rejects.toBe(failure);
     expect(states).toEqual(["Pending", "Running", "Completed", "Crashed"]);
@@ -161,8 +189,50 @@ describe("a store that cannot be reached", () => {
   });
 });
 
+describe("a store that cannot be reached from a task", () => {
+  it("crashes the task and the flow around it, although the flow's body swallows the error", async () => {
+    const { engine } = test.hub;
+    const failure = new Error("disk is gone");
+    const runs = new Proxy(engine.runs, {
+      get: (target, key) => {
+        if (key !== "commit") return Reflect.get(target, key).bind(target);
+        return async (change: Parameters<typeof target.commit>[0]) => {
+          if (change.run.kind === "task-run" && change.state.isCompleted()) throw failure;
+          return target.commit(change);
+        };
+      },
+    });
+    const { runFlow } = await import("../../src/engine/run-flow.ts");
+    const owing = {
+      requests: (move: Transition): readonly DeliveryRequest[] =>
+        move.run.kind === "task-run" && move.to.isCompleted()
+          ? [{ ...REQUEST, id: newId(), dedupKey: move.to.id, stateId: move.to.id }]
+          : [],
+    };
+    const outer = flow({ name: "unlucky-outer" }, async () => {
+      await noop().catch(() => undefined);
+    });
+
+    const run = runFlow({
+      engine: { ...engine, runs, listeners: [owing] },
+      flow: outer,
+      participants: { listeners: [], declared: [] },
+      args: [],
+      options: {},
+    });
+
+    await expect(run).rejects.toBe(failure);
+    expect((await test.stored.flowRun("unlucky-outer")).state.type).toBe("CRASHED");
+    expect(await test.stored.taskStates("unlucky-outer")).toEqual(["Pending", "Running", "Crashed"]);
+  });
+});
+
 describe("listeners of the process", () => {
-  const count = (): number => ["exit", "beforeExit", "uncaughtException", "SIGINT", "SIGTERM", "SIGHUP"].reduce((sum, event) => sum + process.listenerCount(event), 0);
+  const count = (): number =>
+    ["exit", "beforeExit", "uncaughtException", "SIGINT", "SIGTERM", "SIGHUP"].reduce(
+      (sum, event) => sum + process.listenerCount(event),
+      0,
+    );
 
   it("are there only while something runs", async () => {
     const before = count();

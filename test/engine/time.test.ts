@@ -16,7 +16,11 @@ afterEach(() => test[Symbol.asyncDispose]());
 const within = <T>(fn: () => T): T => test.within(fn);
 
 /** A body that goes on until the test lets it. */
-function gate(): { readonly entered: () => boolean; readonly open: (value?: unknown) => void; readonly body: () => Promise<unknown> } {
+function gate(): {
+  readonly entered: () => boolean;
+  readonly open: (value?: unknown) => void;
+  readonly body: () => Promise<unknown>;
+} {
   let open: (value?: unknown) => void = () => undefined;
   let entered = false;
   const wait = new Promise<unknown>((resolve) => (open = resolve));
@@ -24,7 +28,8 @@ function gate(): { readonly entered: () => boolean; readonly open: (value?: unkn
 }
 
 /** Runs to the end while time stands still. */
-const settled = async <T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> => (await Promise.allSettled([promise]))[0];
+const settled = async <T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> =>
+  (await Promise.allSettled([promise]))[0];
 
 describe("timeouts", () => {
   it("end the run as TimedOut with the limit in the message, and throw TimeoutError", async () => {
@@ -36,7 +41,11 @@ describe("timeouts", () => {
     await clock.advance(100);
 
     expect(await run).toMatchObject({ status: "rejected", reason: { name: "TimeoutError", code: "run_timeout" } });
-    expect((await test.stored.flowRun("slow")).state).toMatchObject({ type: "FAILED", name: "TimedOut", message: expect.stringContaining("0.1 second(s)") });
+    expect((await test.stored.flowRun("slow")).state).toMatchObject({
+      type: "FAILED",
+      name: "TimedOut",
+      message: expect.stringContaining("0.1 second(s)"),
+    });
   });
 
   it("do not end a run that is done a moment earlier", async () => {
@@ -59,7 +68,10 @@ describe("timeouts", () => {
       return "too late";
     });
 
-    expect(await settled(within(() => blocking()))).toMatchObject({ status: "rejected", reason: { code: "run_timeout" } });
+    expect(await settled(within(() => blocking()))).toMatchObject({
+      status: "rejected",
+      reason: { code: "run_timeout" },
+    });
   });
 
   it("are noticed after a synchronous body as well", async () => {
@@ -68,7 +80,10 @@ describe("timeouts", () => {
       return "too late";
     });
 
-    expect(await settled(within(() => blocking()))).toMatchObject({ status: "rejected", reason: { code: "run_timeout" } });
+    expect(await settled(within(() => blocking()))).toMatchObject({
+      status: "rejected",
+      reason: { code: "run_timeout" },
+    });
   });
 
   it("are none at zero", async () => {
@@ -140,7 +155,13 @@ describe("timeouts", () => {
     gates[1]?.open("second");
 
     await expect(run).resolves.toBe("second");
-    expect(await test.stored.flowStates("retry-timeout")).toEqual(["Pending", "Running", "AwaitingRetry", "Retrying", "Completed"]);
+    expect(await test.stored.flowStates("retry-timeout")).toEqual([
+      "Pending",
+      "Running",
+      "AwaitingRetry",
+      "Retrying",
+      "Completed",
+    ]);
   });
 
   it("that user code throws itself end the run as TimedOut as well", async () => {
@@ -150,7 +171,11 @@ describe("timeouts", () => {
 
     const state = await within(() => own.run([], { returnState: true }));
 
-    expect(state).toMatchObject({ type: "FAILED", name: "TimedOut", message: "Flow run timed out with TimeoutError: took too long" });
+    expect(state).toMatchObject({
+      type: "FAILED",
+      name: "TimedOut",
+      message: "Flow run timed out with TimeoutError: took too long",
+    });
   });
 });
 
@@ -158,10 +183,18 @@ describe("delays before retries", () => {
   it("of a task show as AwaitingRetry with the time of the next attempt, fractions kept", async () => {
     let calls = 0;
     const seen: unknown[] = [];
-    const bad = task({ name: "delayed", retries: 2, retryDelaySeconds: [1.5, 4], onRetry: [(_t, _r, state) => void seen.push(state.startTime?.getTime(), state.message)] }, () => {
-      calls += 1;
-      throw new Error(`attempt ${calls}`);
-    });
+    const bad = task(
+      {
+        name: "delayed",
+        retries: 2,
+        retryDelaySeconds: [1.5, 4],
+        onRetry: [(_t, _r, state) => void seen.push(state.startTime?.getTime(), state.message)],
+      },
+      () => {
+        calls += 1;
+        throw new Error(`attempt ${calls}`);
+      },
+    );
     const outer = flow({ name: "delayed-flow" }, () => bad.run([], { returnState: true }).then(String));
 
     const start = clock.now();
@@ -174,8 +207,21 @@ describe("delays before retries", () => {
     await clock.advance(4_000);
 
     await expect(run).resolves.toBe("Failed('Task run failed with Error: attempt 3')");
-    expect(await test.stored.taskStates("delayed-flow")).toEqual(["Pending", "Running", "AwaitingRetry", "Retrying", "AwaitingRetry", "Retrying", "Failed"]);
-    expect(seen).toEqual([start + 1_500, "Task run failed with Error: attempt 1", start + 5_500, "Task run failed with Error: attempt 2"]);
+    expect(await test.stored.taskStates("delayed-flow")).toEqual([
+      "Pending",
+      "Running",
+      "AwaitingRetry",
+      "Retrying",
+      "AwaitingRetry",
+      "Retrying",
+      "Failed",
+    ]);
+    expect(seen).toEqual([
+      start + 1_500,
+      "Task run failed with Error: attempt 1",
+      start + 5_500,
+      "Task run failed with Error: attempt 2",
+    ]);
     const [stored] = await test.stored.taskRuns("delayed-flow");
     expect((stored?.endMicros ?? 0) - (stored?.startMicros ?? 0)).toBeGreaterThan(5_499_000);
     expect(stored?.totalRunTimeMicros).toBeLessThan(100_000);
@@ -223,7 +269,10 @@ describe("time limits of hooks", () => {
   it("let the next hook and the caller go on, and are recorded", async () => {
     const order: string[] = [];
     const { body, entered } = gate();
-    const hanging = flow({ name: "hanging-hook", hookTimeoutSeconds: 5, onCompletion: [() => body(), () => void order.push("next")] }, () => 1);
+    const hanging = flow(
+      { name: "hanging-hook", hookTimeoutSeconds: 5, onCompletion: [() => body(), () => void order.push("next")] },
+      () => 1,
+    );
 
     const run = within(() => hanging());
     await clock.until(entered);
@@ -231,6 +280,10 @@ describe("time limits of hooks", () => {
 
     await expect(run).resolves.toBe(1);
     expect(order).toEqual(["next"]);
-    expect((await test.stored.hooks("hanging-hook"))[0]).toMatchObject({ status: "failed", durationMicros: 5_000_000, error: { name: "HookTimeoutError" } });
+    expect((await test.stored.hooks("hanging-hook"))[0]).toMatchObject({
+      status: "failed",
+      durationMicros: 5_000_000,
+      error: { name: "HookTimeoutError" },
+    });
   });
 });

@@ -132,10 +132,17 @@ describe("how a flow ends", () => {
       throw new Error("e");
     });
     const all = flow({ name: "one-cancelled" }, () =>
-      Promise.all([bad.run([], { returnState: true }), cancelled.run([], { returnState: true }), bad.run([], { returnState: true })]),
+      Promise.all([
+        bad.run([], { returnState: true }),
+        cancelled.run([], { returnState: true }),
+        bad.run([], { returnState: true }),
+      ]),
     );
 
-    expect(await within(() => all.run([], { returnState: true }))).toMatchObject({ type: "CANCELLED", message: "1/3 states cancelled." });
+    expect(await within(() => all.run([], { returnState: true }))).toMatchObject({
+      type: "CANCELLED",
+      message: "1/3 states cancelled.",
+    });
   });
 });
 
@@ -181,7 +188,15 @@ describe("retries", () => {
     });
 
     await expect(within(() => flaky())).resolves.toBe(3);
-    expect(await test.stored.flowStates("flaky-flow")).toEqual(["Pending", "Running", "AwaitingRetry", "Retrying", "AwaitingRetry", "Retrying", "Completed"]);
+    expect(await test.stored.flowStates("flaky-flow")).toEqual([
+      "Pending",
+      "Running",
+      "AwaitingRetry",
+      "Retrying",
+      "AwaitingRetry",
+      "Retrying",
+      "Completed",
+    ]);
     expect((await test.stored.flowRun("flaky-flow")).runCount).toBe(3);
   });
 
@@ -193,7 +208,13 @@ describe("retries", () => {
 
     await within(() => outer());
 
-    expect(await test.stored.taskStates("no-delay-flow")).toEqual(["Pending", "Running", "Retrying", "Retrying", "Failed"]);
+    expect(await test.stored.taskStates("no-delay-flow")).toEqual([
+      "Pending",
+      "Running",
+      "Retrying",
+      "Retrying",
+      "Failed",
+    ]);
     expect((await test.stored.taskRuns("no-delay-flow"))[0]?.runCount).toBe(3);
   });
 
@@ -280,7 +301,10 @@ describe("nested flows", () => {
 
     await within(() => parent());
 
-    const [parentRun, childRun] = [await test.stored.flowRun("nested-parent"), await test.stored.flowRun("nested-child")];
+    const [parentRun, childRun] = [
+      await test.stored.flowRun("nested-parent"),
+      await test.stored.flowRun("nested-child"),
+    ];
     const [tracking] = await test.stored.taskRuns("nested-parent");
     expect(childRun).toMatchObject({ parentTaskRunId: tracking?.id, parentFlowRunId: parentRun.id });
     expect(await test.stored.taskStates("nested-parent")).toEqual(["Pending", "Running", "Completed"]);

@@ -33,7 +33,10 @@ describe("parameters", () => {
 
     // A caller without types.
     const bad = { name: 1 } as unknown as z.input<typeof Greeting>;
-    await expect(within(() => greet(bad))).rejects.toMatchObject({ name: "ParameterTypeError", code: "invalid_parameters" });
+    await expect(within(() => greet(bad))).rejects.toMatchObject({
+      name: "ParameterTypeError",
+      code: "invalid_parameters",
+    });
 
     const run = await test.stored.flowRun("greet-badly");
     expect(called).toBe(false);
@@ -43,7 +46,7 @@ describe("parameters", () => {
   });
 
   it("without a schema are named by the keys of a single object, else by position", async () => {
-    const byKey = flow({ name: "by-key" }, (_: { x: number; dbPassword: string }) => undefined);
+    const byKey = flow({ name: "by-key" }, (_given: { x: number; dbPassword: string }) => undefined);
     const byPlace = flow({ name: "by-place" }, (_a: number, _b: SecretValue) => undefined);
 
     await within(() => byKey({ x: 1, dbPassword: "hunter2" }));
@@ -66,7 +69,10 @@ describe("run names", () => {
   });
 
   it("are filled from the parameters, defaults included", async () => {
-    const greet = flow({ name: "templated", parameters: Greeting, flowRunName: "hi-{name}-{times}" }, () => runtime.flowRun.name);
+    const greet = flow(
+      { name: "templated", parameters: Greeting, flowRunName: "hi-{name}-{times}" },
+      () => runtime.flowRun.name,
+    );
 
     await expect(within(() => greet({ name: "Ada" }))).resolves.toBe("hi-Ada-2");
   });
@@ -74,8 +80,12 @@ describe("run names", () => {
   it("are made by a function that may look at the run, once per run and not per attempt", async () => {
     let made = 0;
     const named = flow(
-      { name: "made", retries: 1, flowRunName: async () => `run-${String(runtime.flowRun.parameters["arg0"])}-${(made += 1)}` },
-      (_: number) => {
+      {
+        name: "made",
+        retries: 1,
+        flowRunName: async () => `run-${String(runtime.flowRun.parameters["arg0"])}-${(made += 1)}`,
+      },
+      (_given: number) => {
         throw new Error("always");
       },
     );
@@ -87,8 +97,14 @@ describe("run names", () => {
   });
 
   it("of tasks are made from their parameters", async () => {
-    const load = task({ name: "load", taskRunName: "load-{table}" }, (_: { table: string }) => runtime.taskRun.name);
-    const count = task({ name: "count", taskRunName: ({ parameters }) => `count-${String(parameters["arg0"])}` }, (_: number) => runtime.taskRun.name);
+    const load = task(
+      { name: "load", taskRunName: "load-{table}" },
+      (_given: { table: string }) => runtime.taskRun.name,
+    );
+    const count = task(
+      { name: "count", taskRunName: ({ parameters }) => `count-${String(parameters["arg0"])}` },
+      (_given: number) => runtime.taskRun.name,
+    );
     const both = flow({ name: "task-names" }, async () => [await load({ table: "users" }), await count(3)]);
 
     await expect(within(() => both())).resolves.toEqual(["load-users", "count-3"]);
@@ -98,10 +114,10 @@ describe("run names", () => {
     ["names no parameter", "hi-{nope}"],
     ["is not a string", () => 5 as unknown as string],
     ["throws", () => Promise.reject(new Error("no name"))],
-  ])("fail the run instead of leaving it pending when the name %s", async (_, flowRunName) => {
+  ])("fail the run instead of leaving it pending when the name %s", async (_why, flowRunName) => {
     const unnamed = flow({ name: "unnameable", flowRunName }, () => 1);
 
-    await expect(within(() => unnamed())).rejects.toThrow();
+    await expect(within(() => unnamed())).rejects.toThrow(/flowRunName|no name/);
     expect(await test.stored.flowStates("unnameable")).toEqual(["Pending", "Failed"]);
   });
 });
@@ -110,7 +126,9 @@ describe("tags", () => {
   it("come from the flow, the code around the call, and the call", async () => {
     const tagged = flow({ name: "tagged", tags: ["own"] }, () => runtime.flowRun.tags);
 
-    const seen = await within(() => tags(["outer"], () => tags(["inner", "outer"], () => tagged.run([], { tags: ["call"] }))));
+    const seen = await within(() =>
+      tags(["outer"], () => tags(["inner", "outer"], () => tagged.run([], { tags: ["call"] }))),
+    );
 
     expect(seen).toEqual(["own", "outer", "inner", "call"]);
     expect((await test.stored.flowRun("tagged")).tags).toEqual(["own", "outer", "inner", "call"]);
@@ -139,18 +157,37 @@ describe("the runtime", () => {
   it("knows the flow run, its parents and its links", async () => {
     const child = flow({ name: "runtime-child", version: "v2" }, () => ({ ...runtime.flowRun }));
     const inTask = task({ name: "via-task" }, () => child());
-    const parent = flow({ name: "runtime-parent" }, async () => ({ own: { ...runtime.flowRun }, child: await inTask() }));
+    const parent = flow({ name: "runtime-parent" }, async () => ({
+      own: { ...runtime.flowRun },
+      child: await inTask(),
+    }));
 
     const { own, child: nested } = await within(() => parent());
 
-    expect(own).toMatchObject({ flowName: "runtime-parent", flowVersion: null, runCount: 1, parentFlowRunId: null, rootFlowRunId: own.id });
-    expect(nested).toMatchObject({ flowName: "runtime-child", flowVersion: "v2", parentFlowRunId: own.id, rootFlowRunId: own.id });
+    expect(own).toMatchObject({
+      flowName: "runtime-parent",
+      flowVersion: null,
+      runCount: 1,
+      parentFlowRunId: null,
+      rootFlowRunId: own.id,
+    });
+    expect(nested).toMatchObject({
+      flowName: "runtime-child",
+      flowVersion: "v2",
+      parentFlowRunId: own.id,
+      rootFlowRunId: own.id,
+    });
     expect(own.uiUrl).toBe(`https://hub.example/flow-runs/flow-run/${own.id}`);
     expect(own.apiUrl).toBeNull();
   });
 
   it("shows a task both runs, and a flow no task", async () => {
-    const inner = task({ name: "both" }, (_: number) => [runtime.flowRun.flowName, runtime.taskRun.taskName, runtime.taskRun.parameters, getRunContext().kind]);
+    const inner = task({ name: "both" }, (_given: number) => [
+      runtime.flowRun.flowName,
+      runtime.taskRun.taskName,
+      runtime.taskRun.parameters,
+      getRunContext().kind,
+    ]);
     const outer = flow({ name: "both-flow" }, async () => [await inner(4), runtime.taskRun.id, getRunContext().kind]);
 
     await expect(within(() => outer())).resolves.toEqual([["both-flow", "both", { arg0: 4 }, "task"], null, "flow"]);
@@ -164,12 +201,16 @@ describe("the runtime", () => {
 
     const seen = await within(() => Promise.all(["a", "b", "c"].map((name) => who(name))));
 
-    expect(seen).toEqual([["a", "a"], ["b", "b"], ["c", "c"]]);
+    expect(seen).toEqual([
+      ["a", "a"],
+      ["b", "b"],
+      ["c", "c"],
+    ]);
   });
 
   it("gives the live values of parameters, not the stored ones", async () => {
     const map = new Map([["k", 1]]);
-    const live = flow({ name: "live" }, (_: Map<string, number>) => runtime.flowRun.parameters["arg0"]);
+    const live = flow({ name: "live" }, (_given: Map<string, number>) => runtime.flowRun.parameters["arg0"]);
 
     expect(await within(() => live(map))).toBe(map);
   });

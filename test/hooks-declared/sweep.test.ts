@@ -185,6 +185,33 @@ describe("sweep", () => {
     expect((await rig.store.runs.readFlowRun(run.id))?.state.type).toBe("CRASHED");
   });
 
+  it("finds what a process left behind that gave its lease back", async () => {
+    await using rig = await openRig();
+    const held = await holdLease({ leases: rig.store.leases, clock: rig.clock, log: rig.log });
+    const run = await startRun(rig, held.id);
+    const [id] = await rig.enqueue({});
+    await rig.outbox.claim({ destination: "test/a", leaseId: held.id, nowMs: rig.clock.now(), limit: 10 });
+    held.removeSync();
+
+    const report = await sweepDeadRuns(partsOf(rig));
+
+    expect(report).toEqual({ leases: 1, crashed: [run.id], recovered: 1 });
+    expect((await rig.store.runs.readFlowRun(run.id))?.state).toMatchObject({ type: "CRASHED" });
+    expect(await rig.read(id)).toMatchObject({ status: "queued", uncertain: true });
+    expect(await sweepDeadRuns(partsOf(rig))).toEqual({ leases: 0, crashed: [], recovered: 0 });
+  });
+
+  it("does not touch its own runs and those of the living", async () => {
+    await using rig = await openRig();
+    await using own = await holdLease({ leases: rig.store.leases, clock: rig.clock, log: rig.log });
+    await using other = await holdLease({ leases: rig.store.leases, clock: rig.clock, log: rig.log });
+    await startRun(rig, own.id);
+    await startRun(rig, other.id);
+    await startRun(rig, "", { leaseId: null });
+
+    expect(await sweepDeadRuns(partsOf(rig, { leaseId: own.id }))).toEqual({ leases: 0, crashed: [], recovered: 0 });
+  });
+
   it("has no effect on runs that have ended", async () => {
     await using rig = await openRig();
     const lease = await deadLease(rig);
@@ -214,16 +241,6 @@ describe("lease", () => {
     expect(rig.clock.pending.all).toBe(0);
   });
 
-  it("stays when runs are left open, so that they are found", async () => {
-    await using rig = await openRig();
-    const held = await holdLease({ leases: rig.store.leases, clock: rig.clock, log: rig.log, runs: rig.store.runs });
-    await startRun(rig, held.id);
-
-    await finish(held[Symbol.asyncDispose](), rig.clock);
-
-    expect((await rig.store.leases.others("none")).map((lease) => lease.id)).toEqual([held.id]);
-  });
-
   it("is taken again by a process that was wrongly taken for dead", async () => {
     await using rig = await openRig();
     await using held = await holdLease({ leases: rig.store.leases, clock: rig.clock, log: rig.log });
@@ -239,7 +256,7 @@ describe("lease", () => {
 });
 
 describe("whether a process is alive", () => {
-  const ours = (rig: Rig): Lease => ({ id: newId(), pid: process.pid, host: hostName(), bootId: bootId(rig.clock), startedAtMs: Date.now(), heartbeatAtMs: Date.now() });
+  const ours = (rig: Rig): Lease => ({ id: newId(), pid: process.pid, host: hostName(), bootId: bootId(rig.clock), startedAtMs: rig.clock.now(), heartbeatAtMs: rig.clock.now() });
 
   it("is known for processes of this machine, and for no others", async () => {
     await using rig = await openRig();
@@ -254,6 +271,6 @@ describe("whether a process is alive", () => {
   it.runIf(process.platform === "linux")("is not taken from a process number that was given away again", async () => {
     await using rig = await openRig();
 
-    expect(isProcessAlive({ ...ours(rig), heartbeatAtMs: Date.now() - 86_400_000 * 365 }, rig.clock)).toBe(false);
+    expect(isProcessAlive({ ...ours(rig), heartbeatAtMs: rig.clock.now() - 365 * 86_400_000 }, rig.clock)).toBe(false);
   });
 });

@@ -7,17 +7,19 @@ import { notify } from "../../src/hooks/notify.ts";
 import { task } from "../../src/task.ts";
 
 /** Gives options to code as a caller without types would. */
-const untyped = (options: object): Parameters<typeof flow>[0] => options as Parameters<typeof flow>[0];
+const untyped = (options: object): never => options as never;
 const body = (): number => 1;
 
 describe("hook lists", () => {
   it("refuse a bare function and show the list form", () => {
     const hook: FlowStateHook = () => undefined;
 
-    const define = () => flow(untyped({ name: "f", onFailure: hook }) as never, body);
+    const define = () => flow(untyped({ name: "f", onFailure: hook }), body);
 
     expect(define).toThrow(TypeError);
-    expect(define).toThrow(expect.objectContaining({ code: "invalid_hook", hint: expect.stringContaining("onFailure: [myHook]") }));
+    expect(define).toThrow(
+      expect.objectContaining({ code: "invalid_hook", hint: expect.stringContaining("onFailure: [myHook]") }),
+    );
   });
 
   it.each([
@@ -27,8 +29,8 @@ describe("hook lists", () => {
     [5, /number/],
     ["abc", /string/],
   ])("refuse %o and name its type", (onFailure, message) => {
-    expect(() => flow(untyped({ name: "f", onFailure }) as never, body)).toThrow(message);
-    expect(() => flow(untyped({ name: "f", onFailure }) as never, body)).toThrow(TypeError);
+    expect(() => flow(untyped({ name: "f", onFailure }), body)).toThrow(message);
+    expect(() => flow(untyped({ name: "f", onFailure }), body)).toThrow(TypeError);
   });
 
   it("take any iterable of functions", () => {
@@ -38,8 +40,10 @@ describe("hook lists", () => {
   });
 
   it("refuse a hook that the object does not have, with those it has", () => {
-    expect(() => task(untyped({ name: "t", onCrashed: [] }) as never, body)).toThrow(/onRetry, onRunning, onCompletion, onFailure/);
-    expect(() => task(untyped({ name: "t", onCancellation: [] }) as never, body)).toThrow(TypeError);
+    expect(() => task(untyped({ name: "t", onCrashed: [] }), body)).toThrow(
+      /onRetry, onRunning, onCompletion, onFailure/,
+    );
+    expect(() => task(untyped({ name: "t", onCancellation: [] }), body)).toThrow(TypeError);
   });
 
   it("refuse a non-function given to a registrar", () => {
@@ -64,7 +68,14 @@ describe("declared hooks", () => {
     const tell = notify("email-smtp/team");
     const lists = new HookLists(
       FLOW_EVENTS,
-      { onFailure: [page, () => undefined, tell], onCrashed: [page], onRetry: [tell], onCancellation: [tell], onRunning: [tell], onCompletion: [tell] },
+      {
+        onFailure: [page, () => undefined, tell],
+        onCrashed: [page],
+        onRetry: [tell],
+        onCancellation: [tell],
+        onRunning: [tell],
+        onCompletion: [tell],
+      },
       null,
     );
 
@@ -100,7 +111,13 @@ describe("hook names", () => {
     [tellOps.bind(null), "tellOps"],
     [bindHook(tellOps, { x: 1 }), "tellOps"],
     [bindHook(bindHook(tellOps, 1), 2), "tellOps"],
-    [(() => () => undefined)(), "<anonymous>"],
+    [
+      (
+        () => () =>
+          undefined
+      )(),
+      "<anonymous>",
+    ],
   ])("case %# reads as expected", (hook, name) => {
     expect(hookName(hook)).toBe(name);
   });
@@ -113,13 +130,19 @@ describe("notify", () => {
     const hook = notify("slack-webhook/ops", { template: "run-failed", vars, expiresInMs: 60_000 });
     vars.team.push("b");
 
-    expect(hook.declaration).toEqual({ ref: "slack-webhook/ops", options: { template: "run-failed", vars: { team: ["a"] }, expiresInMs: 60_000 } });
+    expect(hook.declaration).toEqual({
+      ref: "slack-webhook/ops",
+      options: { template: "run-failed", vars: { team: ["a"] }, expiresInMs: 60_000 },
+    });
     expect(Object.isFrozen(hook)).toBe(true);
   });
 
-  it.each(["ops", "slack-webhook/", "/ops", "Slack/ops", "slack-webhook/ops/x", ""])("refuses the reference %o", (ref) => {
-    expect(() => notify(ref)).toThrow(expect.objectContaining({ code: "invalid_block_reference" }));
-  });
+  it.each(["ops", "slack-webhook/", "/ops", "Slack/ops", "slack-webhook/ops/x", ""])(
+    "refuses the reference %o",
+    (ref) => {
+      expect(() => notify(ref)).toThrow(expect.objectContaining({ code: "invalid_block_reference" }));
+    },
+  );
 
   it.each([
     [{ severity: "fatal" }, /severity/],

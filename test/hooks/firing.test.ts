@@ -37,7 +37,10 @@ function flowSpy(): { readonly hooks: FlowHooks; readonly calls: string[] } {
 function taskSpy(): { readonly hooks: TaskHooks; readonly calls: string[] } {
   const calls: string[] = [];
   const on = (event: string): TaskStateHook[] => [(_task, _run, state) => void calls.push(`${event}:${state.name}`)];
-  return { hooks: { onRunning: on("running"), onRetry: on("retry"), onCompletion: on("completion"), onFailure: on("failure") }, calls };
+  return {
+    hooks: { onRunning: on("running"), onRetry: on("retry"), onCompletion: on("completion"), onFailure: on("failure") },
+    calls,
+  };
 }
 
 const boom = (): never => {
@@ -69,7 +72,14 @@ describe("when hooks fire", () => {
 
     await within(() => failing.run([], { returnState: true }));
 
-    expect(calls).toEqual(["running:Running", "retry:Retrying", "running:Retrying", "retry:Retrying", "running:Retrying", "failure:Failed"]);
+    expect(calls).toEqual([
+      "running:Running",
+      "retry:Retrying",
+      "running:Retrying",
+      "retry:Retrying",
+      "running:Retrying",
+      "failure:Failed",
+    ]);
   });
 
   it("for a run whose last attempt succeeds: completion once and failure never", async () => {
@@ -135,7 +145,14 @@ describe("when hooks fire", () => {
   it("for a child that crashed by a returned state: crashed on the child, failure on the parent", async () => {
     const order: string[] = [];
     const child = flow({ name: "hook-child", onCrashed: [() => void order.push("child crashed")] }, () => Crashed());
-    const parent = flow({ name: "hook-parent", onFailure: [() => void order.push("parent failed")], onCrashed: [() => void order.push("no")] }, () => child());
+    const parent = flow(
+      {
+        name: "hook-parent",
+        onFailure: [() => void order.push("parent failed")],
+        onCrashed: [() => void order.push("no")],
+      },
+      () => child(),
+    );
 
     await within(() => parent.run([], { returnState: true }));
 
@@ -160,7 +177,14 @@ describe("what hooks get", () => {
   it("is the object, its run and the very state that the caller and the run have", async () => {
     const seen: unknown[] = [];
     const failing: ReturnType<typeof flow> = flow(
-      { name: "hook-args", tags: ["t"], onFailure: [(object, flowRun, state) => void seen.push(object, flowRun.state, state, flowRun.runCount, flowRun.tags, flowRun.name)] },
+      {
+        name: "hook-args",
+        tags: ["t"],
+        onFailure: [
+          (object, flowRun, state) =>
+            void seen.push(object, flowRun.state, state, flowRun.runCount, flowRun.tags, flowRun.name),
+        ],
+      },
       boom,
     );
 
@@ -175,7 +199,12 @@ describe("what hooks get", () => {
   it("is a run whose counts and times are current from the first hook on", async () => {
     const counts: unknown[] = [];
     const failing = flow(
-      { name: "hook-counts", retries: 1, onRunning: [(_f, run) => void counts.push(run.runCount)], onFailure: [(_f, run) => void counts.push(run.endTime instanceof Date, run.expectedStartTime instanceof Date)] },
+      {
+        name: "hook-counts",
+        retries: 1,
+        onRunning: [(_f, run) => void counts.push(run.runCount)],
+        onFailure: [(_f, run) => void counts.push(run.endTime instanceof Date, run.expectedStartTime instanceof Date)],
+      },
       boom,
     );
 
@@ -186,7 +215,8 @@ describe("what hooks get", () => {
 
   it("is one more argument when it was bound", async () => {
     const seen: unknown[] = [];
-    const hook = (_task: unknown, _run: unknown, state: State, extra: { x: number }): void => void seen.push(state.name, extra.x);
+    const hook = (_task: unknown, _run: unknown, state: State, extra: { x: number }): void =>
+      void seen.push(state.name, extra.x);
     const bad = task({ name: "bound", onFailure: [bindHook(hook, { x: 4 })] }, boom);
 
     await within(() => bad.run([], { returnState: true }));
@@ -200,7 +230,10 @@ describe("what hooks get", () => {
       expect(getRunContext().flowRun).toBe(flowRun);
       names.push(runtime.flowRun.flowName);
     };
-    const context = flow({ name: "hook-context", retries: 1, onRunning: [look], onRetry: [look], onFailure: [look] }, boom);
+    const context = flow(
+      { name: "hook-context", retries: 1, onRunning: [look], onRetry: [look], onFailure: [look] },
+      boom,
+    );
 
     await within(() => context.run([], { returnState: true }));
 
@@ -254,7 +287,10 @@ describe("hooks of one list", () => {
       ["<anonymous>", "failed"],
       ["<anonymous>", "completed"],
     ]);
-    expect(outcomes[0]).toMatchObject({ event: "onCompletion", error: { name: "Error", message: "broken hook", stack: expect.stringContaining("throwing") } });
+    expect(outcomes[0]).toMatchObject({
+      event: "onCompletion",
+      error: { name: "Error", message: "broken hook", stack: expect.stringContaining("throwing") },
+    });
     expect(outcomes[2]?.error).toEqual({ name: "string", message: "a text", stack: null });
     expect((await test.stored.flowRun("hook-errors")).state.type).toBe("COMPLETED");
   });
@@ -282,7 +318,13 @@ describe("hooks of one list", () => {
 
   it("see a state that is stored already", async () => {
     let stored: string[] = [];
-    const storing = flow({ name: "hook-after-commit", onCompletion: [async () => void (stored = await test.stored.flowStates("hook-after-commit"))] }, () => 1);
+    const storing = flow(
+      {
+        name: "hook-after-commit",
+        onCompletion: [async () => void (stored = await test.stored.flowStates("hook-after-commit"))],
+      },
+      () => 1,
+    );
 
     await within(() => storing());
 
@@ -293,7 +335,10 @@ describe("hooks of one list", () => {
 describe("copies with other options", () => {
   it("replace a list, keep what is not named, and clear with an empty list", async () => {
     const order: string[] = [];
-    const original = flow({ name: "copied", onFailure: [() => void order.push("a")], onRunning: [() => void order.push("run")] }, boom);
+    const original = flow(
+      { name: "copied", onFailure: [() => void order.push("a")], onRunning: [() => void order.push("run")] },
+      boom,
+    );
     const replaced = original.withOptions({ onFailure: [() => void order.push("b")] });
     const cleared = original.withOptions({ onFailure: [], onRunning: [] });
 

@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { describe as describeThrown, stateFromReturn, stateFromThrown } from "../../src/orchestration/final-state.ts";
-import { Cancelled, Cancelling, Completed, Crashed, Failed, Paused, Pending, Running, Scheduled } from "../../src/states/constructors.ts";
+import {
+  Cancelled,
+  Cancelling,
+  Completed,
+  Crashed,
+  Failed,
+  Paused,
+  Pending,
+  Running,
+  Scheduled,
+} from "../../src/states/constructors.ts";
 import { acceptState, type State } from "../../src/states/state.ts";
 
 /** As if a run had entered it. */
@@ -12,21 +22,31 @@ const committed = (state: State): State => {
 const final = (value: unknown): State => stateFromReturn(value, "Flow run");
 
 describe("what a body returns", () => {
-  it.each([[1], [null], [undefined], [""], [{ a: Failed() }], [new Map([["a", Failed()]])], [[]], [new Set()], [["bar", Failed()]]])(
-    "%o is plain data and completes the run",
-    async (value) => {
-      const state = final(value);
+  it.each([
+    [1],
+    [null],
+    [undefined],
+    [""],
+    [{ a: Failed() }],
+    [new Map([["a", Failed()]])],
+    [[]],
+    [new Set()],
+    [["bar", Failed()]],
+  ])("%o is plain data and completes the run", async (value) => {
+    const state = final(value);
 
-      expect(state).toMatchObject({ type: "COMPLETED", name: "Completed" });
-      await expect(state.result()).resolves.toBe(value);
+    expect(state).toMatchObject({ type: "COMPLETED", name: "Completed" });
+    await expect(state.result()).resolves.toBe(value);
+  });
+
+  it.each([Completed, Failed, Crashed, Cancelled, Cancelling, Paused])(
+    "a state made by hand is the final state itself (%#)",
+    (factory) => {
+      const own = factory({ name: "Skimmed", message: "by hand" });
+
+      expect(final(own)).toBe(own);
     },
   );
-
-  it.each([Completed, Failed, Crashed, Cancelled, Cancelling, Paused])("a state made by hand is the final state itself (%#)", (factory) => {
-    const own = factory({ name: "Skimmed", message: "by hand" });
-
-    expect(final(own)).toBe(own);
-  });
 
   it("a completed state made by hand without data has the result undefined", async () => {
     await expect(final(Completed()).result()).resolves.toBeUndefined();

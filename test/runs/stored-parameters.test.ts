@@ -11,11 +11,27 @@ describe("stored parameters", () => {
   });
 
   it("name the type of what JSON does not know", () => {
-    class Table {}
+    class Table {
+      readonly rows = 1;
+    }
 
-    const stored = storedParameters({ table: new Table(), map: new Map(), fn: () => 1, symbol: Symbol("s"), none: undefined, bytes: Buffer.from("x") });
+    const stored = storedParameters({
+      table: new Table(),
+      map: new Map(),
+      fn: () => 1,
+      symbol: Symbol("s"),
+      none: undefined,
+      bytes: Buffer.from("x"),
+    });
 
-    expect(stored).toEqual({ table: "<Table>", map: "<Map>", fn: "<function>", symbol: "<symbol>", none: "<undefined>", bytes: "<Buffer>" });
+    expect(stored).toEqual({
+      table: "<Table>",
+      map: "<Map>",
+      fn: "<function>",
+      symbol: "<symbol>",
+      none: "<undefined>",
+      bytes: "<Buffer>",
+    });
   });
 
   it("write dates, large and odd numbers as text", () => {
@@ -34,12 +50,26 @@ describe("stored parameters", () => {
     expect(storedParameters({ circular })).toEqual({ circular: { a: 1, self: "<Object>" } });
   });
 
-  it.each(["password", "dbPassword", "DB_PASSWD", "clientSecret", "token", "access_token", "apiKey", "api-key", "API_KEY", "Authorization", "privateKey", "credentials", "connectionString"])(
-    "mask whatever stands under %s, at any depth",
-    (key) => {
-      expect(storedParameters({ outer: { [key]: { deep: "hunter2" } }, [key]: "hunter2" })).toEqual({ outer: { [key]: "********" }, [key]: "********" });
-    },
-  );
+  it.each([
+    "password",
+    "dbPassword",
+    "DB_PASSWD",
+    "clientSecret",
+    "token",
+    "access_token",
+    "apiKey",
+    "api-key",
+    "API_KEY",
+    "Authorization",
+    "privateKey",
+    "credentials",
+    "connectionString",
+  ])("mask whatever stands under %s, at any depth", (key) => {
+    expect(storedParameters({ outer: { [key]: { deep: "hunter2" } }, [key]: "hunter2" })).toEqual({
+      outer: { [key]: "********" },
+      [key]: "********",
+    });
+  });
 
   it.each(["passenger", "keyboard", "author", "monkey", "compass"])("leave the harmless key %s alone", (key) => {
     expect(storedParameters({ [key]: "v" })).toEqual({ [key]: "v" });

@@ -1,6 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { Cancelled, Completed, Crashed, Failed, Paused, Pending, Running, state } from "../../src/states/constructors.ts";
-import { CancelledRun, CrashedRun, FailedRun, MissingResult, PausedRun, UnfinishedRun } from "../../src/states/run-errors.ts";
+import {
+  Cancelled,
+  Completed,
+  Crashed,
+  Failed,
+  Paused,
+  Pending,
+  Running,
+  state,
+} from "../../src/states/constructors.ts";
+import {
+  CancelledRun,
+  CrashedRun,
+  FailedRun,
+  MissingResult,
+  PausedRun,
+  UnfinishedRun,
+} from "../../src/states/run-errors.ts";
 import { keepThrown, keepValue, State } from "../../src/states/state.ts";
 import { raiseStateError, stateError } from "../../src/states/state-error.ts";
 
@@ -24,13 +40,17 @@ describe("the result of a state", () => {
 
   it("is missing when nothing is known of it", async () => {
     await expect(Completed().result()).rejects.toBeInstanceOf(MissingResult);
-    await expect(State.fromWire(Completed({ data: 5 }).toWire()).result()).rejects.toMatchObject({ code: "missing_result" });
+    await expect(State.fromWire(Completed({ data: 5 }).toWire()).result()).rejects.toMatchObject({
+      code: "missing_result",
+    });
   });
 
   it("is missing when it is stored elsewhere, and the plain data that another client sent otherwise", async () => {
     const wire = Completed().toWire();
 
-    await expect(State.fromWire({ ...wire, data: { storage_key: "k" } }).result()).rejects.toBeInstanceOf(MissingResult);
+    await expect(State.fromWire({ ...wire, data: { storage_key: "k" } }).result()).rejects.toBeInstanceOf(
+      MissingResult,
+    );
     await expect(State.fromWire({ ...wire, data: [1, 2] }).result()).resolves.toEqual([1, 2]);
   });
 
@@ -85,7 +105,10 @@ describe("the error of a state", () => {
   });
 
   it("wraps an attached text", () => {
-    expect(stateError(Crashed({ data: "out of memory" }))).toMatchObject({ name: "CrashedRun", message: "out of memory" });
+    expect(stateError(Crashed({ data: "out of memory" }))).toMatchObject({
+      name: "CrashedRun",
+      message: "out of memory",
+    });
   });
 
   it("is found in an attached state, or in the first of several that did not succeed", () => {

@@ -6,7 +6,10 @@ import * as factories from "../../src/states/constructors.ts";
 import { State, StateWire } from "../../src/states/state.ts";
 import { StateType } from "../../src/states/state-type.ts";
 
-const { AwaitingRetry, Cancelling, Completed, Crashed, Failed, Paused, Running, Scheduled, state, Suspended } = factories;
+/** By name, for tables. */
+const FACTORIES = { ...factories };
+const { AwaitingRetry, Cancelling, Completed, Crashed, Failed, Paused, Running, Scheduled, state, Suspended } =
+  factories;
 
 describe("fields", () => {
   it("names a state after its type in title case", () => {
@@ -22,7 +25,9 @@ describe("fields", () => {
     // A caller without types.
     const type = "DONE" as StateType;
 
-    expect(() => state({ type })).toThrow(expect.objectContaining({ code: "invalid_state", details: expect.objectContaining({ field: "type" }) }));
+    expect(() => state({ type })).toThrow(
+      expect.objectContaining({ code: "invalid_state", details: expect.objectContaining({ field: "type" }) }),
+    );
   });
 
   it("keeps microseconds that a Date would lose", () => {
@@ -69,10 +74,10 @@ describe("factories", () => {
     ["Failed", "FAILED"],
     ["Crashed", "CRASHED"],
   ] as const)("%s makes a %s state of that name", (name, type) => {
-    const made = factories[name]({ message: "m" });
+    const made = FACTORIES[name]({ message: "m" });
 
     expect(made).toMatchObject({ name, type, message: "m" });
-    expect(factories[name]({ name: "Other" }).name).toBe("Other");
+    expect(FACTORIES[name]({ name: "Other" }).name).toBe("Other");
   });
 
   it("gives every scheduled state a time, now unless told", () => {
@@ -84,13 +89,16 @@ describe("factories", () => {
     expect(Scheduled({ scheduledTime: at }).stateDetails.scheduledTime).toEqual(at);
   });
 
-  it.each(["Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot"] as const)("%s refuses its time given twice", (name) => {
-    const at = new Date();
+  it.each(["Scheduled", "Late", "AwaitingRetry", "AwaitingConcurrencySlot"] as const)(
+    "%s refuses its time given twice",
+    (name) => {
+      const at = new Date();
 
-    expect(() => factories[name]({ scheduledTime: at, stateDetails: { scheduledTime: at } })).toThrow(
-      expect.objectContaining({ code: "invalid_state" }),
-    );
-  });
+      expect(() => FACTORIES[name]({ scheduledTime: at, stateDetails: { scheduledTime: at } })).toThrow(
+        expect.objectContaining({ code: "invalid_state" }),
+      );
+    },
+  );
 
   it("turns a pause's timeout into the instant after which it cannot be resumed", () => {
     const paused = Paused({ timeoutSeconds: 30, pauseKey: "k" });
@@ -102,8 +110,12 @@ describe("factories", () => {
   it("refuses two timeouts for a pause, or one in the details", () => {
     const at = new Date();
 
-    expect(() => Paused({ timeoutSeconds: 1, pauseExpirationTime: at })).toThrow(expect.objectContaining({ code: "invalid_state" }));
-    expect(() => Suspended({ stateDetails: { pauseTimeout: at } })).toThrow(expect.objectContaining({ code: "invalid_state" }));
+    expect(() => Paused({ timeoutSeconds: 1, pauseExpirationTime: at })).toThrow(
+      expect.objectContaining({ code: "invalid_state" }),
+    );
+    expect(() => Suspended({ stateDetails: { pauseTimeout: at } })).toThrow(
+      expect.objectContaining({ code: "invalid_state" }),
+    );
   });
 
   it("marks a suspended run as one whose process is gone", () => {

@@ -47,7 +47,9 @@ function openBench(log: Logger = silentLogger): Bench {
   const path = join(building.use(tempFolder()).path, "queue.db");
   const db = building.adopt(new FaultyDatabase(path), (open) => open.close());
   // synchronous off: what is tested is order and outcome, thousands of times.
-  db.exec("pragma journal_mode = wal; pragma synchronous = off; create table notes (key integer primary key, label text not null unique) strict");
+  db.exec(
+    "pragma journal_mode = wal; pragma synchronous = off; create table notes (key integer primary key, label text not null unique) strict",
+  );
   const observer = building.adopt(new Database(path, { readOnly: true }), (open) => open.close());
   const clock = new ManualClock();
   const queue = new CommitQueue({ db, clock, random: seededRandom(), log });
@@ -162,7 +164,11 @@ describe("group commit", () => {
         for (const [index, kind] of steps.entries()) {
           const label = String(index);
           if (kind === "submit") {
-            outcomes.push(outcomeOf(queue.submit(note(label)).then(() => see(bench.stored().includes(label), `${label} was told early`))));
+            outcomes.push(
+              outcomeOf(
+                queue.submit(note(label)).then(() => see(bench.stored().includes(label), `${label} was told early`)),
+              ),
+            );
             wanted.push("stored");
           } else if (kind === "refused") {
             outcomes.push(outcomeOf(queue.submit((db) => (note(label)(db), note("taken")(db)))));
@@ -198,22 +204,25 @@ describe("a store that fails", () => {
     { fault: DISK_ERROR, code: "store_unavailable" },
     { fault: 11, code: "store_corrupt" },
     { fault: 8, code: "store_unavailable" },
-  ])("rejects the next commit with $code, keeps what was written behind and stores it later", async ({ fault, code }) => {
-    using bench = openBench();
-    const { queue, db, clock } = bench;
-    db.faults.push(fault);
+  ])(
+    "rejects the next commit with $code, keeps what was written behind and stores it later",
+    async ({ fault, code }) => {
+      using bench = openBench();
+      const { queue, db, clock } = bench;
+      db.faults.push(fault);
 
-    queue.append(note("behind"));
-    const rejected = await outcomeOf(queue.submit(note("asked")));
-    const [kept, failure] = [queue.appended, queue.lastFailure?.code];
-    const next = await outcomeOf(queue.submit(note("next")));
+      queue.append(note("behind"));
+      const rejected = await outcomeOf(queue.submit(note("asked")));
+      const [kept, failure] = [queue.appended, queue.lastFailure?.code];
+      const next = await outcomeOf(queue.submit(note("next")));
 
-    expect([rejected, kept, failure]).toEqual([code, 1, code]);
-    expect(next).toBe("stored");
-    expect(bench.stored()).toEqual(["behind", "next"]);
-    expect(queue.lastFailure).toBeUndefined();
-    expect(clock.pending.all).toBe(0);
-  });
+      expect([rejected, kept, failure]).toEqual([code, 1, code]);
+      expect(next).toBe("stored");
+      expect(bench.stored()).toEqual(["behind", "next"]);
+      expect(queue.lastFailure).toBeUndefined();
+      expect(clock.pending.all).toBe(0);
+    },
+  );
 
   it("rejects a flush, and drains the queue when one succeeds", async () => {
     using bench = openBench();
@@ -280,7 +289,9 @@ describe("a store that fails", () => {
         await clock.advance(2_000);
         await queue.flush();
 
-        const submitted = await Promise.all(outcomes.map(async ({ label, outcome }) => ({ label, outcome: await outcome })));
+        const submitted = await Promise.all(
+          outcomes.map(async ({ label, outcome }) => ({ label, outcome: await outcome })),
+        );
         const acknowledged = submitted.filter(({ outcome }) => outcome === "stored").map(({ label }) => label);
         expect(bench.stored()).toEqual([...appended, ...acknowledged].toSorted());
       }),
@@ -331,7 +342,10 @@ describe("a store that another process holds", () => {
     using other = locked(bench.path);
     queue.append(note("behind"));
 
-    const waiting = queue.submit(note("a")).then(() => "stored", (error: unknown) => error);
+    const waiting = queue.submit(note("a")).then(
+      () => "stored",
+      (error: unknown) => error,
+    );
     await clock.advance(9_900);
     const early = queue.size;
     await clock.advance(200);

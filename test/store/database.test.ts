@@ -70,7 +70,10 @@ describe("Database", () => {
       db.run(insert, "after");
     });
 
-    expect(db.all(query<[], { value: string }>("select value from t")).map((row) => row.value)).toEqual(["before", "after"]);
+    expect(db.all(query<[], { value: string }>("select value from t")).map((row) => row.value)).toEqual([
+      "before",
+      "after",
+    ]);
     db.close();
   });
 

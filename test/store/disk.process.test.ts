@@ -59,7 +59,9 @@ describe.runIf(canMount)("a full disk", () => {
     let failure: string | undefined;
     for (let index = 0; index < 2_000 && failure === undefined; index += 1) {
       const run = aFlowRun();
-      failure = await store.runs.commit(aChange(run, run.state, { requests: [aRequest()] })).then(() => void acknowledged.push(run.id), errorCode);
+      failure = await store.runs
+        .commit(aChange(run, run.state, { requests: [aRequest()] }))
+        .then(() => void acknowledged.push(run.id), errorCode);
     }
     store.runs.record(aChange(recorded));
     const flushed = await store.runs.flush().catch(errorCode);
@@ -108,13 +110,10 @@ describe.runIf(canMount)("a read-only folder", () => {
     if (existing) await (await openAt(path))[Symbol.asyncDispose]();
     disk.remountReadOnly();
 
-    const failure = await openAt(path).then(
-      async (store) => {
-        await using open = store;
-        return open.runs.commit(aChange(aFlowRun())).catch(errorCode);
-      },
-      errorCode,
-    );
+    const failure = await openAt(path).then(async (store) => {
+      await using open = store;
+      return open.runs.commit(aChange(aFlowRun())).catch(errorCode);
+    }, errorCode);
 
     expect(failure).toBe("store_unavailable");
   });

@@ -1,4 +1,15 @@
-import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { BellhopError, errorCode } from "../../src/base/errors.ts";
@@ -32,7 +43,9 @@ const failureAt = (path: string, clock = new ManualClock()): Promise<BellhopErro
 /** A closed store with some runs in it. */
 async function filledStore(path: string, runs: number): Promise<void> {
   await using store = await openAt(path);
-  await Promise.all(Array.from({ length: runs }, () => store.runs.commit(aChange(aFlowRun(), undefined, { requests: [aRequest()] }))));
+  await Promise.all(
+    Array.from({ length: runs }, () => store.runs.commit(aChange(aFlowRun(), undefined, { requests: [aRequest()] }))),
+  );
 }
 
 describe("opening a store", () => {
@@ -72,7 +85,9 @@ describe("opening a store", () => {
   });
 
   it("knows as many schemas as there are migrations, numbered without gaps", () => {
-    expect(MIGRATIONS.map((migration) => migration.version)).toEqual(Array.from({ length: SCHEMA_VERSION }, (_, index) => index + 1));
+    expect(MIGRATIONS.map((migration) => migration.version)).toEqual(
+      Array.from({ length: SCHEMA_VERSION }, (_, index) => index + 1),
+    );
   });
 
   it("keeps what was queued when it is closed", async () => {
@@ -230,6 +245,7 @@ function destroyPages(path: string): void {
   const pageBytes = readFileSync(path).readUInt16BE(16);
   const pages = Math.floor(statSync(path).size / pageBytes);
   const file = openSync(path, "r+");
-  for (let page = Math.floor(pages / 2); page < pages; page += 1) writeSync(file, Buffer.alloc(64, 0x7f), 0, 64, page * pageBytes);
+  for (let page = Math.floor(pages / 2); page < pages; page += 1)
+    writeSync(file, Buffer.alloc(64, 0x7f), 0, 64, page * pageBytes);
   closeSync(file);
 }

@@ -22,7 +22,11 @@ afterAll(async () => {
 
 function planOf(statement: Query<never, unknown>): string[] {
   const explain = query<readonly SqlValue[], { detail: string }>(`explain query plan ${statement.sql}`);
-  const places = Math.max((statement.sql.match(/\?(?!\d)/g) ?? []).length, ...[...statement.sql.matchAll(/\?(\d)/g)].map((match) => Number(match[1])), 0);
+  const places = Math.max(
+    (statement.sql.match(/\?(?!\d)/g) ?? []).length,
+    ...[...statement.sql.matchAll(/\?(\d)/g)].map((match) => Number(match[1])),
+    0,
+  );
   return db.all(explain, ...Array.from({ length: places }, () => "1")).map((row) => row.detail);
 }
 
@@ -52,15 +56,24 @@ describe("query plans", () => {
   });
 
   it("sort nothing that an index gives in order", () => {
-    const sorted = [outbox.CANDIDATES, runs.LIST_FLOW_RUNS, runs.LIST_FLOW_RUNS_OF_FLOW, runs.LIST_FLOW_RUNS_IN_STATE, outbox.LIST_NEWEST];
+    const sorted = [
+      outbox.CANDIDATES,
+      runs.LIST_FLOW_RUNS,
+      runs.LIST_FLOW_RUNS_OF_FLOW,
+      runs.LIST_FLOW_RUNS_IN_STATE,
+      outbox.LIST_NEWEST,
+    ];
 
-    for (const statement of sorted) expect(planOf(statement).filter((step) => step.includes("TEMP B-TREE"))).toEqual([]);
+    for (const statement of sorted)
+      expect(planOf(statement).filter((step) => step.includes("TEMP B-TREE"))).toEqual([]);
   });
 
   it("scan nothing by accident", () => {
     const statements = Object.values({ ...outbox, ...runs, ...blocks });
 
-    const scans = statements.flatMap((statement) => planOf(statement).filter((step) => step.startsWith("SCAN") && !step.includes("INDEX") && !WALKS.test(step)));
+    const scans = statements.flatMap((statement) =>
+      planOf(statement).filter((step) => step.startsWith("SCAN") && !step.includes("INDEX") && !WALKS.test(step)),
+    );
 
     expect(statements.length).toBeGreaterThan(30);
     expect(scans).toEqual([]);

@@ -19,7 +19,9 @@ async function missingOf(store: SqliteStore, id: string): Promise<string[]> {
     await store.runs.listTaskRuns(id),
   ];
   const isFailed = run.state.type === "FAILED";
-  const expected = isFailed ? { states: 2, deliveries: 2, tasks: 1 } : { states: 1, deliveries: 0, tasks: tasks.length };
+  const expected = isFailed
+    ? { states: 2, deliveries: 2, tasks: 1 }
+    : { states: 1, deliveries: 0, tasks: tasks.length };
   const problems = Object.entries({ states: states.length, deliveries: deliveries.length, tasks: tasks.length })
     .filter(([what, found]) => found !== expected[what as keyof typeof expected])
     .map(([what, found]) => `${id} (${run.state.type}): ${found} ${what}`);
@@ -59,26 +61,29 @@ describe("several processes on one store", () => {
     for (const id of ids) expect(await missingOf(store, id)).toEqual([]);
   });
 
-  it.each([3, 41, 150])("keeps every acknowledged run, whole, when a writer is killed after %i of them", async (acks) => {
-    using folder = tempFolder();
-    const path = join(folder.path, "bellhop.db");
-    using writer = storeProcess("write", path, 10_000);
-    await writer.until("ready");
-    writer.start();
-    await writer.until("ack", acks);
+  it.each([3, 41, 150])(
+    "keeps every acknowledged run, whole, when a writer is killed after %i of them",
+    async (acks) => {
+      using folder = tempFolder();
+      const path = join(folder.path, "bellhop.db");
+      using writer = storeProcess("write", path, 10_000);
+      await writer.until("ready");
+      writer.start();
+      await writer.until("ack", acks);
 
-    writer.child.kill("SIGKILL");
-    const ended = await writer.ended;
-    await using store = await openAt(path);
+      writer.child.kill("SIGKILL");
+      const ended = await writer.ended;
+      await using store = await openAt(path);
 
-    expect(ended).toBe("SIGKILL");
-    const acknowledged = writer.said("ack");
-    expect(acknowledged.length).toBeGreaterThanOrEqual(acks);
-    for (const id of acknowledged) expect(await missingOf(store, id)).toEqual([]);
-    const newest = await store.runs.listFlowRuns({ limit: 5 });
-    for (const { id } of newest) expect(await missingOf(store, id)).toEqual([]);
-    expect((await store.health({ integrity: true })).problems).toEqual([]);
-  });
+      expect(ended).toBe("SIGKILL");
+      const acknowledged = writer.said("ack");
+      expect(acknowledged.length).toBeGreaterThanOrEqual(acks);
+      for (const id of acknowledged) expect(await missingOf(store, id)).toEqual([]);
+      const newest = await store.runs.listFlowRuns({ limit: 5 });
+      for (const { id } of newest) expect(await missingOf(store, id)).toEqual([]);
+      expect((await store.health({ integrity: true })).problems).toEqual([]);
+    },
+  );
 
   it("makes one store when several processes open a new one in the same moment", async () => {
     using folder = tempFolder();

@@ -34,7 +34,11 @@ interface Stored {
 }
 
 /** A stored type with a schema, and a maker of documents for them. */
-async function storedType(blocks: BlockStore, slug: string, capabilities: readonly string[] = ["notify"]): Promise<Stored> {
+async function storedType(
+  blocks: BlockStore,
+  slug: string,
+  capabilities: readonly string[] = ["notify"],
+): Promise<Stored> {
   const type = await blocks.putType(aType(slug));
   const schema = await blocks.putSchema(aSchema(type.id, { capabilities }));
   const document = (name: string, values: Partial<BlockDocumentRow> = {}): BlockDocumentRow => ({
@@ -74,7 +78,9 @@ export function blockStoreSuite(open: StoreOpener): void {
       const { blocks } = fixture.store;
       const first = await blocks.putType(aType("slack-webhook", { isProtected: true }));
 
-      const second = await blocks.putType(aType("slack-webhook", { name: "Slack", description: null, isProtected: false }));
+      const second = await blocks.putType(
+        aType("slack-webhook", { name: "Slack", description: null, isProtected: false }),
+      );
 
       expect(second).toEqual({ ...first, name: "Slack", description: null, isProtected: true });
       expect(await blocks.readType("slack-webhook")).toEqual(second);
@@ -96,7 +102,11 @@ export function blockStoreSuite(open: StoreOpener): void {
       const [one, two] = [await blocks.putType(aType("one")), await blocks.putType(aType("two"))];
       const schema = aSchema(one.id);
 
-      const stored = await Promise.all([blocks.putSchema(schema), other.blocks.putSchema(aSchema(one.id)), blocks.putSchema(aSchema(one.id))]);
+      const stored = await Promise.all([
+        blocks.putSchema(schema),
+        other.blocks.putSchema(aSchema(one.id)),
+        blocks.putSchema(aSchema(one.id)),
+      ]);
       const ofOther = await blocks.putSchema(aSchema(two.id));
 
       expect(new Set(stored.map((row) => row.id)).size).toBe(1);
@@ -146,7 +156,9 @@ export function blockStoreSuite(open: StoreOpener): void {
       const { document } = await storedType(fixture.store.blocks, "slack-webhook");
       const rivals = [document("ops"), document("ops"), document("ops")];
 
-      const won = await Promise.all(rivals.map((rival, index) => (index === 1 ? other : fixture.store).blocks.insertDocument(rival)));
+      const won = await Promise.all(
+        rivals.map((rival, index) => (index === 1 ? other : fixture.store).blocks.insertDocument(rival)),
+      );
 
       expect(won.filter(Boolean)).toHaveLength(1);
       const stored = await fixture.store.blocks.readDocument("slack-webhook", "ops");
@@ -185,7 +197,12 @@ export function blockStoreSuite(open: StoreOpener): void {
       const names = async (filter?: Parameters<BlockStore["listDocuments"]>[0]) =>
         (await blocks.listDocuments(filter)).map((row) => `${row.blockTypeSlug}/${row.name}`);
 
-      expect(await names()).toEqual(["json/settings", "slack-webhook/dev-1", "slack-webhook/dev_1", "slack-webhook/ops"]);
+      expect(await names()).toEqual([
+        "json/settings",
+        "slack-webhook/dev-1",
+        "slack-webhook/dev_1",
+        "slack-webhook/ops",
+      ]);
       expect(await names({ typeSlug: "json", anonymous: true })).toEqual(["json/anonymous-1", "json/settings"]);
       expect(await names({ capability: "notify", limit: 1, offset: 1 })).toEqual(["slack-webhook/dev_1"]);
       expect(await names({ nameLike: "EV_" })).toEqual(["slack-webhook/dev_1"]);
@@ -202,7 +219,14 @@ export function blockStoreSuite(open: StoreOpener): void {
       const parent = document("mail", { references: [{ referencedId: server.id, path: "/credentials" }] });
       for (const row of [server, other, parent]) await blocks.insertDocument(row);
 
-      const moved = { ...parent, revision: 2, references: [{ referencedId: other.id, path: "/a" }, { referencedId: server.id, path: "/b" }] };
+      const moved = {
+        ...parent,
+        revision: 2,
+        references: [
+          { referencedId: other.id, path: "/a" },
+          { referencedId: server.id, path: "/b" },
+        ],
+      };
       await blocks.updateDocument(moved, 1);
 
       expect(await blocks.readDocumentById(parent.id)).toEqual(moved);
@@ -236,7 +260,9 @@ export function blockStoreSuite(open: StoreOpener): void {
       const id = newId();
 
       const failure = await blocks
-        .insertDocument(document("mail", { id, references: [{ referencedId: referencedId(id), path: "/credentials" }] }))
+        .insertDocument(
+          document("mail", { id, references: [{ referencedId: referencedId(id), path: "/credentials" }] }),
+        )
         .catch(errorCode);
 
       expect(failure).toBe("store_conflict");
@@ -249,7 +275,8 @@ export function blockStoreSuite(open: StoreOpener): void {
       const { document } = await storedType(blocks, "email");
       const server = document("server");
       await blocks.insertDocument(server);
-      for (const name of ["c", "a", "b"]) await blocks.insertDocument(document(name, { references: [{ referencedId: server.id, path: "/x" }] }));
+      for (const name of ["c", "a", "b"])
+        await blocks.insertDocument(document(name, { references: [{ referencedId: server.id, path: "/x" }] }));
 
       expect((await blocks.listReferrers(server.id, 2)).map((row) => row.name)).toEqual(["a", "b"]);
     });

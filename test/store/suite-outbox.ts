@@ -12,7 +12,10 @@ const OPS = "slack-webhook/ops";
 const at = (ms: number) => START_MS + ms;
 
 /** Stores requests in this order and returns them. */
-async function enqueue(store: Pick<SqliteStore, "runs">, ...values: readonly Partial<DeliveryRequest>[]): Promise<DeliveryRequest[]> {
+async function enqueue(
+  store: Pick<SqliteStore, "runs">,
+  ...values: readonly Partial<DeliveryRequest>[]
+): Promise<DeliveryRequest[]> {
   const requests = values.map((value) => aRequest(value));
   const run = aFlowRun();
   await store.runs.commit(aChange(run, run.state, { requests }));
@@ -21,7 +24,10 @@ async function enqueue(store: Pick<SqliteStore, "runs">, ...values: readonly Par
 
 const idsOf = (items: readonly { readonly id: string }[]): string[] => items.map((item) => item.id);
 
-const claimFrom = (outbox: OutboxStore, values: Partial<Parameters<OutboxStore["claim"]>[0]> = {}): Promise<Delivery[]> =>
+const claimFrom = (
+  outbox: OutboxStore,
+  values: Partial<Parameters<OutboxStore["claim"]>[0]> = {},
+): Promise<Delivery[]> =>
   outbox.claim({ destination: OPS, leaseId: "lease-1", nowMs: START_MS, limit: 100, ...values });
 
 /** Brings a delivery into a status the way the dispatcher does. */
@@ -89,7 +95,9 @@ export function outboxStoreSuite(open: StoreOpener): void {
       await enqueue(fixture.store, ...Array.from({ length: 20 }, () => ({})));
 
       const claims = await Promise.all(
-        stores.flatMap(({ outbox }, index) => [1, 2, 3].map(() => claimFrom(outbox, { leaseId: `lease-${index}`, limit: 3 }))),
+        stores.flatMap(({ outbox }, index) =>
+          [1, 2, 3].map(() => claimFrom(outbox, { leaseId: `lease-${index}`, limit: 3 })),
+        ),
       );
 
       const taken = claims.flat();
@@ -147,7 +155,10 @@ export function outboxStoreSuite(open: StoreOpener): void {
     it("finds what is due behind a long row of deliveries that wait", async () => {
       await using fixture = await open();
       const { outbox } = fixture.store;
-      const waiting = Array.from({ length: 300 }, (_, index) => ({ subject: "a", createdAtMs: index === 0 ? at(60_000) : START_MS }));
+      const waiting = Array.from({ length: 300 }, (_, index) => ({
+        subject: "a",
+        createdAtMs: index === 0 ? at(60_000) : START_MS,
+      }));
       const requests = await enqueue(fixture.store, ...waiting, { subject: "b" });
 
       expect(idsOf(await claimFrom(outbox, { limit: 5 }))).toEqual([requests.at(-1)?.id]);
@@ -170,7 +181,12 @@ export function outboxStoreSuite(open: StoreOpener): void {
     it("names each destination once, with its first due time", async () => {
       await using fixture = await open();
       const { outbox } = fixture.store;
-      await enqueue(fixture.store, { createdAtMs: at(9) }, { createdAtMs: at(3) }, { destination: "a/1", createdAtMs: at(7) });
+      await enqueue(
+        fixture.store,
+        { createdAtMs: at(9) },
+        { createdAtMs: at(3) },
+        { destination: "a/1", createdAtMs: at(7) },
+      );
 
       expect(await outbox.due()).toEqual([
         { destination: "a/1", dueAtMs: at(7) },
@@ -194,7 +210,12 @@ export function outboxStoreSuite(open: StoreOpener): void {
     it("does not call a destination due for a delivery that has to wait behind another one", async () => {
       await using fixture = await open();
       const { outbox } = fixture.store;
-      await enqueue(fixture.store, { subject: "a", createdAtMs: at(60_000) }, { subject: "a" }, { subject: "b", createdAtMs: at(70_000) });
+      await enqueue(
+        fixture.store,
+        { subject: "a", createdAtMs: at(60_000) },
+        { subject: "a" },
+        { subject: "b", createdAtMs: at(70_000) },
+      );
 
       expect(await outbox.due()).toEqual([{ destination: OPS, dueAtMs: at(60_000) }]);
     });
@@ -216,10 +237,20 @@ export function outboxStoreSuite(open: StoreOpener): void {
       const [request] = await enqueue(fixture.store, {});
       const id = request?.id ?? "";
       await claimFrom(outbox);
-      const attempt = anAttempt(id, { outcome: { kind: "retry", reason: "server", detail: "503", ambiguous: false }, status: 503 });
+      const attempt = anAttempt(id, {
+        outcome: { kind: "retry", reason: "server", detail: "503", ambiguous: false },
+        status: 503,
+      });
 
       await outbox.settle([
-        aSettlement(id, { attempt, to: "queued", nextAttemptAtMs: at(1_000.25), reason: "server", detail: "503", uncertain: true }),
+        aSettlement(id, {
+          attempt,
+          to: "queued",
+          nextAttemptAtMs: at(1_000.25),
+          reason: "server",
+          detail: "503",
+          uncertain: true,
+        }),
       ]);
 
       expect(await outbox.read(id)).toMatchObject({
@@ -244,9 +275,16 @@ export function outboxStoreSuite(open: StoreOpener): void {
       await outbox.settle([aSettlement(id, { to: "queued", uncertain: true })]);
       await claimFrom(outbox);
 
-      await outbox.settle([aSettlement(id, { attempt: anAttempt(id, { number: 2 }), uncertain: false, providerId: "p-1" })]);
+      await outbox.settle([
+        aSettlement(id, { attempt: anAttempt(id, { number: 2 }), uncertain: false, providerId: "p-1" }),
+      ]);
 
-      expect(await outbox.read(id)).toMatchObject({ status: "delivered", attempts: 2, uncertain: true, providerId: "p-1" });
+      expect(await outbox.read(id)).toMatchObject({
+        status: "delivered",
+        attempts: 2,
+        uncertain: true,
+        providerId: "p-1",
+      });
     });
 
     const pairs = STATUSES.flatMap((from) => STATUSES.map((to) => ({ from, to })));
@@ -287,7 +325,13 @@ export function outboxStoreSuite(open: StoreOpener): void {
 
       await outbox.release([id], at(40));
 
-      expect(await outbox.read(id)).toMatchObject({ status: "queued", attempts: 0, leaseId: null, nextAttemptAtMs: at(40), uncertain: false });
+      expect(await outbox.read(id)).toMatchObject({
+        status: "queued",
+        attempts: 0,
+        leaseId: null,
+        nextAttemptAtMs: at(40),
+        uncertain: false,
+      });
     });
 
     it("does not queue a delivery again that has ended meanwhile", async () => {
@@ -312,7 +356,12 @@ export function outboxStoreSuite(open: StoreOpener): void {
 
       await outbox.retire([id], "suppressed", "expired", "not sent within an hour");
 
-      expect(await outbox.read(id)).toMatchObject({ status: "suppressed", reason: "expired", detail: "not sent within an hour", leaseId: null });
+      expect(await outbox.read(id)).toMatchObject({
+        status: "suppressed",
+        reason: "expired",
+        detail: "not sent within an hour",
+        leaseId: null,
+      });
       expect(await outbox.attempts(id)).toEqual([]);
     });
 
@@ -330,7 +379,11 @@ export function outboxStoreSuite(open: StoreOpener): void {
 
       expect(recovered).toBe(3);
       expect(told.map((destinations) => destinations.toSorted())).toEqual([["a/1", OPS]]);
-      expect(await outbox.read(requests[0]?.id ?? "")).toMatchObject({ status: "queued", uncertain: true, nextAttemptAtMs: at(5) });
+      expect(await outbox.read(requests[0]?.id ?? "")).toMatchObject({
+        status: "queued",
+        uncertain: true,
+        nextAttemptAtMs: at(5),
+      });
       expect((await outbox.read(requests[3]?.id ?? ""))?.status).toBe("sending");
       expect(await outbox.recover("lease-1", at(6))).toBe(0);
     });

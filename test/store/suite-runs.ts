@@ -26,7 +26,12 @@ export function runStoreSuite(open: StoreOpener): void {
     it("reads a flow run back as it was committed", async () => {
       await using fixture = await open();
       const { runs } = fixture.store;
-      const run = aFlowRun({ nextScheduledStartMicros: later(5), totalRunTimeMicros: 12, parentFlowRunId: newId(), leaseId: newId() });
+      const run = aFlowRun({
+        nextScheduledStartMicros: later(5),
+        totalRunTimeMicros: 12,
+        parentFlowRunId: newId(),
+        leaseId: newId(),
+      });
 
       await runs.commit(aChange(run));
       const read = await runs.readFlowRun(run.id);
@@ -52,7 +57,7 @@ export function runStoreSuite(open: StoreOpener): void {
       const state = aState({
         type: "SCHEDULED",
         name: "AwaitingRetry",
-        message: "it's \"odd\"; \\ \u0000 \n %_ 💥",
+        message: 'it\'s "odd"; \\ \u0000 \n %_ 💥',
         timestampMicros: later(678_901),
         stateDetails: { scheduledTime, pauseKey: "k" },
       });
@@ -78,7 +83,11 @@ export function runStoreSuite(open: StoreOpener): void {
     it("finds a flow run by id, by unique prefix and by the newest of a name", async () => {
       await using fixture = await open();
       const { runs } = fixture.store;
-      const ids = ["aaaa1111-0000-7000-8000-000000000001", "aaaa2222-0000-7000-8000-000000000002", "bbbb3333-0000-7000-8000-000000000003"];
+      const ids = [
+        "aaaa1111-0000-7000-8000-000000000001",
+        "aaaa2222-0000-7000-8000-000000000002",
+        "bbbb3333-0000-7000-8000-000000000003",
+      ];
       for (const id of ids) await runs.commit(aChange(aFlowRun({ id, name: id.startsWith("a") ? "twin" : "feed" })));
       const found = async (text: string) => (await runs.findFlowRun(text))?.id ?? null;
 
@@ -99,11 +108,15 @@ export function runStoreSuite(open: StoreOpener): void {
           flowName: index % 2 === 0 ? "even" : "odd",
           tags: index < 3 ? ["early"] : ["late", `n${index}`],
           createdMicros: later(index),
-          state: aState({ type: index === 4 ? "FAILED" : index === 5 ? "CRASHED" : "COMPLETED", name: index === 1 ? "Cached" : "Done" }),
+          state: aState({
+            type: index === 4 ? "FAILED" : index === 5 ? "CRASHED" : "COMPLETED",
+            name: index === 1 ? "Cached" : "Done",
+          }),
         }),
       );
       for (const run of all) await runs.commit(aChange(run));
-      const names = async (filter?: Parameters<typeof runs.listFlowRuns>[0]) => (await runs.listFlowRuns(filter)).map((run) => run.name);
+      const names = async (filter?: Parameters<typeof runs.listFlowRuns>[0]) =>
+        (await runs.listFlowRuns(filter)).map((run) => run.name);
 
       expect(await names()).toEqual(["run-5", "run-4", "run-3", "run-2", "run-1", "run-0"]);
       expect(await names({ flowName: "odd" })).toEqual(["run-5", "run-3", "run-1"]);
@@ -135,7 +148,8 @@ export function runStoreSuite(open: StoreOpener): void {
       const open_ = aFlowRun({ leaseId: mine, name: "open" });
       const ended = aFlowRun({ leaseId: mine, name: "ended" });
       const task = aTaskRun({ leaseId: mine, name: "task" });
-      for (const run of [open_, ended, task, aFlowRun({ leaseId: theirs }), aFlowRun()]) await runs.commit(aChange(run));
+      for (const run of [open_, ended, task, aFlowRun({ leaseId: theirs }), aFlowRun()])
+        await runs.commit(aChange(run));
       await runs.commit(aChange(ended, aState({ type: "CANCELLED", timestampMicros: later(1) })));
 
       const listed = await runs.listOpenRuns(mine);
@@ -155,7 +169,9 @@ export function runStoreSuite(open: StoreOpener): void {
       const failed = aState({ type: "FAILED", message: "oops", timestampMicros: later(7) });
 
       await runs.commit(aChange(run));
-      await runs.commit(aChange({ ...run, runCount: 2, endMicros: later(7), totalRunTimeMicros: 7 }, failed, { follows: run.state.id }));
+      await runs.commit(
+        aChange({ ...run, runCount: 2, endMicros: later(7), totalRunTimeMicros: 7 }, failed, { follows: run.state.id }),
+      );
 
       const read = await runs.readFlowRun(run.id);
       expect(read).toMatchObject({ runCount: 2, endMicros: later(7), totalRunTimeMicros: 7 });
@@ -232,7 +248,9 @@ export function runStoreSuite(open: StoreOpener): void {
         await (turn % 2 === 0 ? one : two).runs.commit(aChange(run));
       }
 
-      const seqs = await Promise.all(order.map(async (id) => (await one.runs.listStates({ flowRunId: id }))[0]?.seq ?? 0));
+      const seqs = await Promise.all(
+        order.map(async (id) => (await one.runs.listStates({ flowRunId: id }))[0]?.seq ?? 0),
+      );
 
       expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
       expect(new Set(seqs).size).toBe(6);
@@ -253,7 +271,9 @@ export function runStoreSuite(open: StoreOpener): void {
     it("keeps the declared hooks of the first state", async () => {
       await using fixture = await open();
       const { runs } = fixture.store;
-      const hooks = [{ index: 0, on: ["FAILED" as const], ref: "slack-webhook/ops", options: { template: "run-failed" } }];
+      const hooks = [
+        { index: 0, on: ["FAILED" as const], ref: "slack-webhook/ops", options: { template: "run-failed" } },
+      ];
       const run = aFlowRun();
       await runs.commit(aChange(run, run.state, { hooks }));
       await runs.commit(aChange(run, aState({ type: "FAILED", timestampMicros: later(1) })));
@@ -361,7 +381,12 @@ export function runStoreSuite(open: StoreOpener): void {
       const { runs } = fixture.store;
       const flowRunId = newId();
       const completed = anOutcome({ flowRunId });
-      const failed = anOutcome({ flowRunId, taskRunId: newId(), status: "failed", error: { name: "TypeError", message: "meh", stack: null } });
+      const failed = anOutcome({
+        flowRunId,
+        taskRunId: newId(),
+        status: "failed",
+        error: { name: "TypeError", message: "meh", stack: null },
+      });
 
       runs.recordHook(completed);
       runs.recordHook(failed);
@@ -378,10 +403,19 @@ export function runStoreSuite(open: StoreOpener): void {
       const run = aFlowRun();
       const request = aRequest({ flowRunId: run.id, stateId: run.state.id });
 
-      await runs.commit(aChange(run, run.state, { requests: [request, { ...aRequest(), dedupKey: request.dedupKey }] }));
+      await runs.commit(
+        aChange(run, run.state, { requests: [request, { ...aRequest(), dedupKey: request.dedupKey }] }),
+      );
 
       expect(await outbox.list()).toMatchObject([
-        { ...request, status: "queued", origin: "hook", attempts: 0, nextAttemptAtMs: request.createdAtMs, uncertain: false },
+        {
+          ...request,
+          status: "queued",
+          origin: "hook",
+          attempts: 0,
+          nextAttemptAtMs: request.createdAtMs,
+          uncertain: false,
+        },
       ]);
     });
 

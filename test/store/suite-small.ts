@@ -45,7 +45,9 @@ export function leaseStoreSuite(open: StoreOpener): void {
       const lease = aLease();
       await fixture.store.leases.acquire(lease);
 
-      const removed = await Promise.all([fixture.store, other, fixture.store].map((store) => store.leases.remove(lease.id)));
+      const removed = await Promise.all(
+        [fixture.store, other, fixture.store].map((store) => store.leases.remove(lease.id)),
+      );
 
       expect(removed.filter(Boolean)).toHaveLength(1);
     });
@@ -88,7 +90,11 @@ export function inboxStoreSuite(open: StoreOpener): void {
     it("lists messages newest first, of one inbox or of all", async () => {
       await using fixture = await open();
       const { inbox } = fixture.store;
-      const [first, second, third] = [aMessage(), aMessage({ inbox: "inbox/other" }), aMessage({ receivedAtMs: START_MS + 1 })];
+      const [first, second, third] = [
+        aMessage(),
+        aMessage({ inbox: "inbox/other" }),
+        aMessage({ receivedAtMs: START_MS + 1 }),
+      ];
       for (const message of [first, second, third]) await inbox.keep(message);
 
       expect(await inbox.list()).toEqual([third, second, first]);
@@ -110,7 +116,8 @@ export function inboxStoreSuite(open: StoreOpener): void {
     it("clears one inbox or all, and says how many messages went", async () => {
       await using fixture = await open();
       const { inbox } = fixture.store;
-      for (const name of ["inbox/dev", "inbox/dev", "inbox/other", "inbox/third"]) await inbox.keep(aMessage({ inbox: name }));
+      for (const name of ["inbox/dev", "inbox/dev", "inbox/other", "inbox/third"])
+        await inbox.keep(aMessage({ inbox: name }));
 
       expect(await inbox.clear("inbox/dev")).toBe(2);
       expect(await inbox.clear()).toBe(2);

@@ -71,10 +71,19 @@ function watch(child: ChildProcess): RunningCli {
 
 /** Starts `bellhop` as its own process, with pipes. */
 export const startCli = (words: readonly string[], options: StartOptions = {}): RunningCli =>
-  watch(spawn(process.execPath, [MAIN, ...words], { cwd: ROOT, env: environment(options), stdio: ["pipe", "pipe", "pipe"] }));
+  watch(
+    spawn(process.execPath, [MAIN, ...words], {
+      cwd: ROOT,
+      env: environment(options),
+      stdio: ["pipe", "pipe", "pipe"],
+    }),
+  );
 
 /** The same with everything piped in at once. */
-export function runCliProcess(words: readonly string[], options: StartOptions & { readonly stdin?: string } = {}): Promise<ProcessResult> {
+export function runCliProcess(
+  words: readonly string[],
+  options: StartOptions & { readonly stdin?: string } = {},
+): Promise<ProcessResult> {
   const running = startCli(words, options);
   running.child.stdin?.end(options.stdin ?? "");
   return running.ended;

@@ -29,7 +29,10 @@ export function referenceOf({ path, summary, spec }: ListedCommand): string {
   const words = (spec.args ?? []).map(({ name, optional }) => (optional === true ? `[${name}]` : `<${name}>`));
   const rows = [
     ...(spec.args ?? []).map(({ name, text }) => `| \`${cell(name)}\` | ${cell(text)} |`),
-    ...(spec.options ?? []).map(({ flags, text, choices }) => `| \`${cell(flags)}\` | ${cell(text)}${choices === undefined ? "" : `: ${choices.join(", ")}`} |`),
+    ...(spec.options ?? []).map(
+      ({ flags, text, choices }) =>
+        `| \`${cell(flags)}\` | ${cell(text)}${choices === undefined ? "" : `: ${choices.join(", ")}`} |`,
+    ),
   ];
   const examples = spec.examples.map(({ line, text }) => `# ${text}\n${line}`);
   return [

@@ -27,7 +27,10 @@ function sink(terminal: number | undefined): { stream: CliIo["stderr"]; text: ()
       done();
     },
   });
-  return { stream: Object.assign(stream, terminal === undefined ? {} : { isTTY: true, columns: terminal }), text: () => chunks.join("") };
+  return {
+    stream: Object.assign(stream, terminal === undefined ? {} : { isTTY: true, columns: terminal }),
+    text: () => chunks.join(""),
+  };
 }
 
 /** Runs a command line in this process, with everything from outside given. The key comes from the environment. */

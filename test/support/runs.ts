@@ -41,7 +41,9 @@ export class StoredRuns {
 }
 
 /** A hub of its own for a test file, and what its store holds. */
-export async function openRuns(...args: Parameters<typeof openTestHub>): Promise<TestHub & { readonly stored: StoredRuns }> {
+export async function openRuns(
+  ...args: Parameters<typeof openTestHub>
+): Promise<TestHub & { readonly stored: StoredRuns }> {
   const test = await openTestHub(...args);
   return { ...test, stored: new StoredRuns(test.hub.engine.runs) };
 }

@@ -19,7 +19,9 @@ async function writeRun(store: SqliteStore, name: string): Promise<string> {
   store.runs.record(aChange(task));
   store.runs.record(aChange(task, aState({ type: "FAILED", timestampMicros: systemClock.nowMicros() })));
   const failed = aState({ type: "FAILED", timestampMicros: systemClock.nowMicros() });
-  const requests = ["slack-webhook/ops", "email-smtp/boss"].map((destination) => aRequest({ destination, flowRunId: run.id, stateId: failed.id }));
+  const requests = ["slack-webhook/ops", "email-smtp/boss"].map((destination) =>
+    aRequest({ destination, flowRunId: run.id, stateId: failed.id }),
+  );
   await store.runs.commit(aChange(run, failed, { requests }));
   return run.id;
 }

@@ -31,7 +31,9 @@ export interface StoreFixture extends AsyncDisposable {
 /** Gives a new, empty store. A suite takes one, so that it can run on every kind of store. */
 export type StoreOpener = () => Promise<StoreFixture>;
 
-export async function sqliteFixture(options: Partial<SqliteStoreOptions> = {}): Promise<StoreFixture & { readonly path: string }> {
+export async function sqliteFixture(
+  options: Partial<SqliteStoreOptions> = {},
+): Promise<StoreFixture & { readonly path: string }> {
   await using building = new AsyncDisposableStack();
   const folder = building.use(tempFolder());
   const clock = new ManualClock();

@@ -43,7 +43,8 @@ export function storeProcess(mode: "write" | "open" | "exit", path: string, coun
       new Promise((resolve, reject) => {
         const check = (): void => {
           if (linesOf(word).length >= wanted) resolve();
-          else if (child.exitCode !== null || child.signalCode !== null) reject(new Error(`it ended before saying "${word}" ${wanted} times`));
+          else if (child.exitCode !== null || child.signalCode !== null)
+            reject(new Error(`it ended before saying "${word}" ${wanted} times`));
         };
         waiting.push(check);
         check();

@@ -61,7 +61,11 @@ export const aTaskRun = (values: Partial<TaskRunRecord> = {}): TaskRunRecord => 
 });
 
 /** A change of the run to a state, `afterMicros` later than the run's state. */
-export function aChange(run: FlowRunRecord | TaskRunRecord, state: State = run.state, values: Partial<RunChange> = {}): RunChange {
+export function aChange(
+  run: FlowRunRecord | TaskRunRecord,
+  state: State = run.state,
+  values: Partial<RunChange> = {},
+): RunChange {
   const follows = state === run.state ? null : run.state.id;
   return { run: { ...run, state }, state, follows, requests: [], ...values };
 }

@@ -1,12 +1,12 @@
 import { expectTypeOf, it } from "vitest";
 import { EmailServerCredentials } from "../../blocks/email-server-credentials.ts";
-import { SecretBlock } from "../../blocks/secret.ts";
+import type { SecretBlock } from "../../blocks/secret.ts";
 import { SlackWebhook } from "../../blocks/slack-webhook.ts";
 import type { BlockOf, Notifier } from "../../src/block/block.ts";
 import type { BlockPromise } from "../../src/block/block-promise.ts";
 import type { BlockRef } from "../../src/block/reference.ts";
 import type { Receipt } from "../../src/block/receipt.ts";
-import { Block, type JsonValue, SecretValue, blockField, secret, secretDict, z } from "../../src/sdk.ts";
+import { Block, type JsonValue, type SecretValue, blockField, secret, secretDict, z } from "../../src/sdk.ts";
 import type { BuiltinBlocks } from "../../src/builtin.gen.ts";
 
 class Lamp extends Block.define({
@@ -55,7 +55,7 @@ it("types a loaded block from the literal reference, with no cast", () => {
 });
 
 it("gives the fields of the schema to the instance", () => {
-  expectTypeOf<Lamp["token"]>().toEqualTypeOf<SecretValue<string>>();
+  expectTypeOf<Lamp["token"]>().toEqualTypeOf<SecretValue>();
   expectTypeOf<Lamp["brightness"]>().toEqualTypeOf<number>();
   expectTypeOf<Lamp["mail"]>().toEqualTypeOf<EmailServerCredentials | undefined>();
   expectTypeOf<Lamp["documentId"]>().toEqualTypeOf<string | null>();
@@ -63,7 +63,7 @@ it("gives the fields of the schema to the instance", () => {
 
 it("takes plain values and secrets in the constructor, and nothing else", () => {
   expectTypeOf<{ token: string }>().toExtend<ConstructorParameters<typeof Lamp>[0]>();
-  expectTypeOf<{ token: SecretValue<string>; brightness: number }>().toExtend<ConstructorParameters<typeof Lamp>[0]>();
+  expectTypeOf<{ token: SecretValue; brightness: number }>().toExtend<ConstructorParameters<typeof Lamp>[0]>();
   expectTypeOf<{ token: number }>().not.toExtend<ConstructorParameters<typeof Lamp>[0]>();
   expectTypeOf<{ brightness: number }>().not.toExtend<ConstructorParameters<typeof Lamp>[0]>();
   // Every field has a default, so no argument is needed.

@@ -20,7 +20,7 @@ describe("a key", () => {
     { what: "of 31 bytes", text: bytes.subarray(1).toString("base64"), problem: "31 bytes" },
     { what: "of equal bytes", text: Buffer.alloc(32, 7).toString("base64"), problem: "all its bytes are equal" },
     { what: "that is a phrase", text: "correct horse battery staple", problem: "neither base64" },
-    { what: "that is empty", text: " , ", problem: "it is empty" },
+    { what: "that is empty", text: "  ", problem: "it is empty" },
   ])("$what is refused without being shown", ({ text, problem }) => {
     const error = coded(() => parseKeys(text, "env", "BELLHOP_ENCRYPTION_KEY"));
 

@@ -15,7 +15,10 @@ export function mailCard(paint: Paint, columns: number, mail: MailView): string[
   const bar = paint.accent("┃");
   const room = columns - 4;
   const header = (name: string, value: string): string[] => wrapColumns(`${name.padEnd(9)}${safeLine(value)}`, room);
-  const html = mail.html === null ? [] : ["", paint.dim(`(and the same as HTML, ${(Buffer.byteLength(mail.html) / 1_024).toFixed(1)} kB)`)];
+  const html =
+    mail.html === null
+      ? []
+      : ["", paint.dim(`(and the same as HTML, ${(Buffer.byteLength(mail.html) / 1_024).toFixed(1)} kB)`)];
   return [
     ...(mail.from === undefined ? [] : header("From:", mail.from).map((line) => paint.dim(line))),
     ...(mail.to === undefined ? [] : header("To:", mail.to.join(", ")).map((line) => paint.dim(line))),

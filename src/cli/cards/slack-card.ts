@@ -16,7 +16,10 @@ function toneOf(color: string | null): "bad" | "warn" | "good" | "accent" {
 const emphasised = (paint: Paint, line: string): string =>
   paint.enabled
     ? line
-        .replace(/(^|[\s(])\*([^*\n]+)\*(?=$|[\s.,:;)!?])/g, (_, before: string, text: string) => before + paint.bold(text))
+        .replace(
+          /(^|[\s(])\*([^*\n]+)\*(?=$|[\s.,:;)!?])/g,
+          (_, before: string, text: string) => before + paint.bold(text),
+        )
         .replace(/`([^`\n]+)`/g, (_, text: string) => paint.accent(text))
     : line;
 

@@ -14,7 +14,8 @@ export interface SlackView {
   readonly attachments: readonly { readonly color: string | null; readonly lines: readonly SlackLine[] }[];
 }
 
-const isMap = (value: JsonValue | undefined): value is JsonMap => typeof value === "object" && value !== null && !Array.isArray(value);
+const isMap = (value: JsonValue | undefined): value is JsonMap =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 const mapsIn = (value: JsonValue | undefined): JsonMap[] => (Array.isArray(value) ? value.filter(isMap) : []);
 const asText = (value: JsonValue | undefined): string => (typeof value === "string" ? value : "");
 
@@ -37,7 +38,9 @@ function mrkdwnLines(text: string, kind: SlackLine["kind"] = "text"): SlackLine[
   return text.split("```").flatMap((part, at) => {
     const isCode = at % 2 === 1;
     const lines = part.replace(/^\n|\n$/g, "").split("\n");
-    return part === "" || (part.trim() === "" && !isCode) ? [] : lines.map((line): SlackLine => ({ kind: isCode ? "code" : kind, text: line }));
+    return part === "" || (part.trim() === "" && !isCode)
+      ? []
+      : lines.map((line): SlackLine => ({ kind: isCode ? "code" : kind, text: line }));
   });
 }
 
@@ -56,17 +59,27 @@ export function slackView(payload: JsonValue): SlackView {
 function attachmentLines(attachment: JsonMap): SlackLine[] {
   const blocks = mapsIn(attachment["blocks"]).flatMap(blockLines);
   if (blocks.length > 0) return blocks;
-  return [...mrkdwnLines(plainOf(asText(attachment["title"])), "head"), ...mrkdwnLines(plainOf(asText(attachment["text"])))];
+  return [
+    ...mrkdwnLines(plainOf(asText(attachment["title"])), "head"),
+    ...mrkdwnLines(plainOf(asText(attachment["text"]))),
+  ];
 }
 
 function blockLines(block: JsonMap): SlackLine[] {
-  switch (block["type"]) {
+  switch (asText(block["type"])) {
     case "header":
       return mrkdwnLines(textObject(block["text"]), "head");
     case "divider":
       return [{ kind: "small", text: "───" }];
     case "actions":
-      return [{ kind: "text", text: mapsIn(block["elements"]).map((button) => `[ ${textObject(button["text"])} ]`).join(" ") }];
+      return [
+        {
+          kind: "text",
+          text: mapsIn(block["elements"])
+            .map((button) => `[ ${textObject(button["text"])} ]`)
+            .join(" "),
+        },
+      ];
     case "context":
       return [{ kind: "small", text: mapsIn(block["elements"]).map(textObject).join("  ") }];
     case "rich_text":
@@ -78,8 +91,14 @@ function blockLines(block: JsonMap): SlackLine[] {
 
 function richLines(element: JsonMap): SlackLine[] {
   const type = element["type"];
-  if (type === "rich_text_list") return mapsIn(element["elements"]).flatMap(richLines).map((line) => ({ ...line, text: `• ${line.text}` }));
-  const text = mapsIn(element["elements"]).map((part) => asText(part["text"]) || asText(part["url"])).join("");
+  if (type === "rich_text_list") {
+    return mapsIn(element["elements"])
+      .flatMap(richLines)
+      .map(({ kind, text }) => ({ kind, text: `• ${text}` }));
+  }
+  const text = mapsIn(element["elements"])
+    .map((part) => asText(part["text"]) || asText(part["url"]))
+    .join("");
   return text.split("\n").map((line) => ({ kind: type === "rich_text_preformatted" ? "code" : "text", text: line }));
 }
 
@@ -87,5 +106,8 @@ function richLines(element: JsonMap): SlackLine[] {
 function fieldLines(fields: readonly JsonMap[]): SlackLine[] {
   const pairs = fields.map((field) => /^\*(.+?)\*\n([\s\S]*)$/.exec(textObject(field)) ?? ["", "", textObject(field)]);
   const width = Math.max(0, ...pairs.map(([, name]) => name?.length ?? 0));
-  return pairs.map(([, name = "", value = ""]) => ({ kind: "text", text: `${name.padEnd(width)}  ${value.replaceAll("\n", " ").trim()}` }));
+  return pairs.map(([, name = "", value = ""]) => ({
+    kind: "text",
+    text: `${name.padEnd(width)}  ${value.replaceAll("\n", " ").trim()}`,
+  }));
 }

@@ -13,7 +13,10 @@ export const blockInspect: CommandSpec = {
   ],
   examples: [
     { line: "bellhop block inspect slack-webhook/ops", text: "its fields, secrets masked" },
-    { line: "bellhop block inspect secret/api-key --show-secrets --json | jq -r .data.value", text: "one secret, for a script" },
+    {
+      line: "bellhop block inspect secret/api-key --show-secrets --json | jq -r .data.value",
+      text: "one secret, for a script",
+    },
   ],
   run: async (context) => {
     const { args, options, core, prompts } = context;
@@ -22,10 +25,16 @@ export const blockInspect: CommandSpec = {
     const { blockContext } = await core();
     const block = await inspectBlock(blockContext, ref);
     // In a script the option itself is the consent; on a terminal somebody may be looking over the shoulder.
-    if (secrets && prompts.possible && !(await confirmed(context, `Print the secrets of ${ref} on this terminal?`))) return;
+    if (secrets && prompts.possible && !(await confirmed(context, `Print the secrets of ${ref} on this terminal?`)))
+      return;
     const shown = secrets ? await inspectBlock(blockContext, ref, { secrets }) : block;
     const out = secrets ? context.out.unmasked() : context.out;
-    out.value({ ...blockJson(shown), capabilities: shown.capabilities, schema_version: shown.schemaVersion, schema_checksum: shown.schemaChecksum });
+    out.value({
+      ...blockJson(shown),
+      capabilities: shown.capabilities,
+      schema_version: shown.schemaVersion,
+      schema_checksum: shown.schemaChecksum,
+    });
     out.line(out.paint.bold(shown.ref));
     out.line();
     facts(out, [
@@ -48,12 +57,17 @@ const STATUS = {
 function showFields(out: CommandContext["out"], data: JsonObject): void {
   if (Object.keys(data).length === 0) return;
   heading(out, "Fields");
-  facts(out, Object.entries(data).map(([name, value]) => [name, textOf(value)]), 2);
+  facts(
+    out,
+    Object.entries(data).map(([name, value]) => [name, textOf(value)]),
+    2,
+  );
 }
 
 /** A referenced block is shown by its reference, other structures as JSON. */
 function textOf(value: JsonValue): string {
   if (typeof value === "string") return value;
   if (typeof value !== "object" || value === null || !("_block_document_name" in value)) return JSON.stringify(value);
-  return `→ ${String(value["block_type_slug"])}/${String(value["_block_document_name"])}`;
+  const { block_type_slug: slug, _block_document_name: name } = value;
+  return typeof slug === "string" && typeof name === "string" ? `→ ${slug}/${name}` : JSON.stringify(value);
 }

@@ -36,8 +36,7 @@ function columns({ out, clock }: CommandContext): Column<BlockSummary>[] {
   const now = clock.now();
   const short = ({ data }: BlockSummary): string =>
     Object.entries(data)
-      .filter(([, value]) => typeof value !== "object")
-      .map(([name, value]) => `${name}=${String(value)}`)
+      .flatMap(([name, value]) => (typeof value === "object" ? [] : [`${name}=${value}`]))
       .join(" ");
   return [
     { title: "BLOCK", of: ({ ref }) => ref, paint: (text) => out.paint.bold(text) },

@@ -16,15 +16,24 @@ export const blockSave: CommandSpec = {
   options: [
     { flags: "--set <field=value>", text: "a field that is no secret; again for a list", many: true },
     { flags: "--set-from <field=source>", text: "a field from env:NAME, file:PATH, stdin or prompt", many: true },
-    { flags: "--stdin", text: "read the secret from standard input (a JSON object of fields where there is not exactly one secret)" },
+    {
+      flags: "--stdin",
+      text: "read the secret from standard input (a JSON object of fields where there is not exactly one secret)",
+    },
     { flags: "--overwrite", text: "replace the block of this name" },
     { flags: "--allow-argv-secrets", text: "accept secrets with --set, although others can see command lines" },
   ],
   examples: [
     { line: "bellhop block save slack-webhook/ops", text: "asks for the webhook URL, without echo" },
     { line: 'printf %s "$SLACK_URL" | bellhop block save slack-webhook/ops --stdin', text: "in a script" },
-    { line: "bellhop block save email-server-credentials/relay --set smtp_server=mail.example.org --set-from password=file:./pw", text: "a mail server" },
-    { line: "bellhop block save email-smtp/oncall --set credentials=email-server-credentials/relay --set from=hub@example.org --set to=a@example.org,b@example.org", text: "a mail channel that uses it" },
+    {
+      line: "bellhop block save email-server-credentials/relay --set smtp_server=mail.example.org --set-from password=file:./pw",
+      text: "a mail server",
+    },
+    {
+      line: "bellhop block save email-smtp/oncall --set credentials=email-server-credentials/relay --set from=hub@example.org --set to=a@example.org,b@example.org",
+      text: "a mail channel that uses it",
+    },
   ],
   run: async (context) => {
     const { args, options, out, core } = context;
@@ -42,14 +51,21 @@ export const blockSave: CommandSpec = {
       if (!(block instanceof Block)) throw new BellhopError("unknown_block_type", { slug, near: [] });
       const id = await block.save(name, { overwrite });
       out.value({ id, ref, block_type_slug: slug, name, revision: block.revision });
-      out.line(`${out.paint.good("✓")} Saved ${out.paint.bold(ref)}${block.revision === null || block.revision === 1 ? "" : ` (revision ${block.revision})`}`);
+      out.line(
+        `${out.paint.good("✓")} Saved ${out.paint.bold(ref)}${block.revision === null || block.revision === 1 ? "" : ` (revision ${block.revision})`}`,
+      );
       if (capabilitiesOf(type).includes("notify")) out.line(`  Try it: bellhop block test ${ref}`);
     });
   },
 };
 
 /** Asks for what is missing; optional fields only when nothing at all was given, and then all at once. */
-async function completed(context: CommandContext, ref: string, fields: readonly Field[], given: FieldInput): Promise<FieldInput> {
+async function completed(
+  context: CommandContext,
+  ref: string,
+  fields: readonly Field[],
+  given: FieldInput,
+): Promise<FieldInput> {
   const missing = fields.filter((field) => field.required && given[field.name] === undefined);
   const { prompts } = context;
   if (!prompts.possible) {
@@ -70,7 +86,9 @@ async function completed(context: CommandContext, ref: string, fields: readonly 
 }
 
 function missingFields(ref: string, missing: readonly Field[]): BellhopError {
-  const flags = missing.map(({ name, secret }) => (secret === undefined ? `--set ${name}=…` : `--set-from ${name}=env:NAME`));
+  const flags = missing.map(({ name, secret }) =>
+    secret === undefined ? `--set ${name}=…` : `--set-from ${name}=env:NAME`,
+  );
   return new BellhopError("cli_usage", {
     problem: `${ref} needs ${missing.map(({ name }) => name).join(", ")}, and there is no terminal to ask on`,
     next: `Give: bellhop block save ${ref} ${flags.join(" ")}`,

@@ -18,9 +18,13 @@ export const blockTest: CommandSpec = {
   run: async ({ args, options, out, clock, core, signal }) => {
     const ref = args[0] ?? "";
     const { blockContext, store, config } = await core();
-    const body = options.text("body") ?? `Test message from ${config.hubName}, sent at ${localTime(clock.now())}. Nothing is wrong.`;
+    const body =
+      options.text("body") ??
+      `Test message from ${config.hubName}, sent at ${localTime(clock.now())}. Nothing is wrong.`;
     const receipt = await withProgress(out, clock, `testing ${ref}`, () =>
-      withBlockContext(blockContext, () => Block.load(ref).notify({ title: `[test] ${ref}`, body: `[test] ${body}`, severity: "info", signal })),
+      withBlockContext(blockContext, () =>
+        Block.load(ref).notify({ title: `[test] ${ref}`, body: `[test] ${body}`, severity: "info", signal }),
+      ),
     );
     await store.runs.flush();
     const attempts = await store.outbox.attempts(receipt.deliveryId);

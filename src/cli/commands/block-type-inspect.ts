@@ -21,7 +21,13 @@ export const blockTypeInspect: CommandSpec = {
     const { slug, name = type.name, description, documentationUrl, codeExample } = type.definition;
     const { fields, checksum, version, capabilities } = schemaDocument(type);
     out.value({
-      block_type: { slug, name, description: description ?? null, documentation_url: documentationUrl ?? null, code_example: codeExample ?? null },
+      block_type: {
+        slug,
+        name,
+        description: description ?? null,
+        documentation_url: documentationUrl ?? null,
+        code_example: codeExample ?? null,
+      },
       schema: { fields, checksum, version, capabilities },
     });
     out.line(`${out.paint.bold(slug)}  ${name}`);
@@ -49,5 +55,6 @@ function showField(out: Output, field: Field, width: number): void {
   ];
   out.line(`  ${out.paint.bold(padColumns(field.name, width))}  ${out.paint.dim(remarks.join(", "))}`);
   if (field.description === undefined) return;
-  for (const line of wrapColumns(field.description, out.columns - width - 4)) out.line(`  ${" ".repeat(width)}  ${line}`);
+  for (const line of wrapColumns(field.description, out.columns - width - 4))
+    out.line(`  ${" ".repeat(width)}  ${line}`);
 }

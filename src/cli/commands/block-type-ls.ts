@@ -17,7 +17,9 @@ export const blockTypeLs: CommandSpec = {
     // The hub brings the built-in types with it.
     await core();
     const capability = options.text("capability");
-    const types = (await Promise.all(knownSlugs().map(requireClass))).filter((type) => capability === undefined || capabilitiesOf(type).includes(capability));
+    const types = (await Promise.all(knownSlugs().map(requireClass))).filter(
+      (type) => capability === undefined || capabilitiesOf(type).includes(capability),
+    );
     const listed = types.map((type) => ({
       slug: type.definition.slug,
       name: type.definition.name ?? type.name,

@@ -27,7 +27,9 @@ export const deliveryInspect: CommandSpec = {
 function showDelivery({ out, clock }: CommandContext, delivery: Delivery): void {
   const now = clock.now();
   const { payload, status } = delivery;
-  out.line(`${paintDelivery(out.paint, status, `${deliverySymbol(status)} ${status}`)}  ${out.paint.bold(delivery.destination)}`);
+  out.line(
+    `${paintDelivery(out.paint, status, `${deliverySymbol(status)} ${status}`)}  ${out.paint.bold(delivery.destination)}`,
+  );
   out.line();
   facts(out, [
     ["id", delivery.id],
@@ -37,7 +39,12 @@ function showDelivery({ out, clock }: CommandContext, delivery: Delivery): void 
     ["template", typeof payload["template"] === "string" ? payload["template"] : null],
     ["created", `${localTime(delivery.createdAtMs)} (${distanceText(delivery.createdAtMs, now)})`],
     ["next attempt", status === "queued" ? distanceText(delivery.nextAttemptAtMs, now) : null],
-    ["settled", status === "queued" || status === "sending" ? null : `after ${durationText(delivery.updatedAtMs - delivery.createdAtMs)}`],
+    [
+      "settled",
+      status === "queued" || status === "sending"
+        ? null
+        : `after ${durationText(delivery.updatedAtMs - delivery.createdAtMs)}`,
+    ],
     ["reason", delivery.reason],
     ["detail", delivery.detail],
     ["provider id", delivery.providerId],
@@ -58,17 +65,26 @@ export function showAttempts({ out }: Pick<CommandContext, "out">, attempts: rea
       { title: "AT", of: (attempt) => localTime(attempt.startedAtMs) },
       { title: "TOOK", of: (attempt) => durationText(attempt.durationMs) },
       { title: "STATUS", of: (attempt) => (attempt.status === null ? "-" : String(attempt.status)) },
-      { title: "OUTCOME", of: outcomeText, paint: (text, attempt) => (attempt.outcome.kind === "delivered" ? out.paint.good(text) : out.paint.bad(text)) },
+      {
+        title: "OUTCOME",
+        of: outcomeText,
+        paint: (text, attempt) => (attempt.outcome.kind === "delivered" ? out.paint.good(text) : out.paint.bad(text)),
+      },
       { title: "DETAIL", of: detailText, flexible: true },
     ],
     attempts,
   );
 }
 
-const outcomeText = ({ outcome }: Attempt): string => (outcome.kind === "delivered" ? "delivered" : `${outcome.kind}: ${outcome.reason}`);
+const outcomeText = ({ outcome }: Attempt): string =>
+  outcome.kind === "delivered" ? "delivered" : `${outcome.kind}: ${outcome.reason}`;
 
 function detailText({ outcome }: Attempt): string {
-  if (outcome.kind === "delivered") return [outcome.providerId ?? "", ...(outcome.warnings ?? [])].filter((part) => part !== "").join(", ");
-  const asked = outcome.kind === "retry" && outcome.afterMs !== undefined ? ` (asked to wait ${durationText(outcome.afterMs)})` : "";
+  if (outcome.kind === "delivered")
+    return [outcome.providerId ?? "", ...(outcome.warnings ?? [])].filter((part) => part !== "").join(", ");
+  const asked =
+    outcome.kind === "retry" && outcome.afterMs !== undefined
+      ? ` (asked to wait ${durationText(outcome.afterMs)})`
+      : "";
   return `${outcome.detail}${asked}`;
 }

@@ -26,7 +26,10 @@ export const deliveryLs: CommandSpec = {
     const status = options.list("status");
     const wrong = status.find((word) => !isStatus(word));
     if (wrong !== undefined) {
-      throw new BellhopError("cli_usage", { problem: `there is no delivery status "${wrong}"`, next: `Choose from: ${Object.keys(MOVES).join(", ")}.` });
+      throw new BellhopError("cli_usage", {
+        problem: `there is no delivery status "${wrong}"`,
+        next: `Choose from: ${Object.keys(MOVES).join(", ")}.`,
+      });
     }
     const destination = options.text("destination");
     const flowRunId = await runId(context);

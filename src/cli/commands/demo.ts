@@ -31,7 +31,10 @@ export const demo: CommandSpec = {
   examples: [
     { line: "bellhop demo", text: "watch it" },
     { line: "bellhop demo --raw", text: "with the requests as they came in" },
-    { line: "bellhop demo --home ./demo && bellhop run ls --home ./demo", text: "keep the store, and look around in it" },
+    {
+      line: "bellhop demo --home ./demo && bellhop run ls --home ./demo",
+      text: "keep the store, and look around in it",
+    },
   ],
   run: async (context) => {
     await using opened = new AsyncDisposableStack();
@@ -59,7 +62,9 @@ async function setStage(context: CommandContext, opened: AsyncDisposableStack): 
   out.line(out.paint.bold("Bellhop demo: a flow fails, and people hear of it. Nothing leaves this machine."));
   const config = await demoConfig(context, opened);
   screen.part("Receivers on this machine");
-  const inbox = opened.use(await startInbox({ host: HOST, onMessage: (message) => tell({ event: "message", message }) }));
+  const inbox = opened.use(
+    await startInbox({ host: HOST, onMessage: (message) => tell({ event: "message", message }) }),
+  );
   const hub = opened.use(await openHub(config));
   tell({ event: "inbox", slack: inbox.httpUrl, smtp: `${HOST}:${inbox.smtpPort}`, home: config.home });
   return { hub, inbox, config, screen, tell };
@@ -90,7 +95,8 @@ async function play(context: CommandContext, stage: Stage): Promise<boolean> {
   const mail = received.filter(({ channel }) => channel === "mail").length;
   const ok = delivered && slack === EXPECTED.slack && mail === EXPECTED.mail;
   const last = received.at(-1);
-  const afterFailureMs = last === undefined || failedAtMs === null ? null : Math.max(0, Math.round(last.receivedAtMs - failedAtMs));
+  const afterFailureMs =
+    last === undefined || failedAtMs === null ? null : Math.max(0, Math.round(last.receivedAtMs - failedAtMs));
   tell({ event: "result", ok, slack, mail, afterFailureMs });
   return ok;
 }
@@ -118,7 +124,10 @@ function showSource({ out }: CommandContext): void {
   out.line();
 }
 
-async function runFlow({ out, clock }: CommandContext, { tell }: Stage): Promise<{ flowRunId: string | null; failedAtMs: number | null }> {
+async function runFlow(
+  { out, clock }: CommandContext,
+  { tell }: Stage,
+): Promise<{ flowRunId: string | null; failedAtMs: number | null }> {
   using progress = startProgress(out, clock, "running");
   const nightlyOrders = demoFlow((object, name, state) => {
     progress.clear();
@@ -126,7 +135,10 @@ async function runFlow({ out, clock }: CommandContext, { tell }: Stage): Promise
     if (state.isRetrying()) progress.update("waiting for the retry");
   });
   const state = await nightlyOrders.run([], { returnState: true });
-  return { flowRunId: state.stateDetails.flowRunId ?? null, failedAtMs: state.isFailed() ? state.timestampMicros / 1_000 : null };
+  return {
+    flowRunId: state.stateDetails.flowRunId ?? null,
+    failedAtMs: state.isFailed() ? state.timestampMicros / 1_000 : null,
+  };
 }
 
 function showReceived({ out }: CommandContext, { screen }: Stage, received: readonly Received[]): void {
@@ -141,6 +153,7 @@ function showReceived({ out }: CommandContext, { screen }: Stage, received: read
 async function showRecord({ hub, tell }: Stage, flowRunId: string | null): Promise<boolean> {
   const { outbox } = hub.store;
   const deliveries = flowRunId === null ? [] : (await outbox.list({ flowRunId })).toReversed();
-  for (const delivery of deliveries) tell({ event: "delivery", recorded: { delivery, attempts: await outbox.attempts(delivery.id) } });
+  for (const delivery of deliveries)
+    tell({ event: "delivery", recorded: { delivery, attempts: await outbox.attempts(delivery.id) } });
   return deliveries.length > 0 && deliveries.every(({ status }) => status === "delivered");
 }

@@ -10,7 +10,8 @@ import { withProgress } from "../progress.ts";
 import { padColumns, safeText, wrapColumns } from "../terminal-text.ts";
 
 export const doctor: CommandSpec = {
-  description: "Checks runtime, folder, store, key, templates and what is waiting. It changes nothing. Exit code 1 when something is broken.",
+  description:
+    "Checks runtime, folder, store, key, templates and what is waiting. It changes nothing. Exit code 1 when something is broken.",
   examples: [
     { line: "bellhop doctor", text: "is everything all right here?" },
     { line: "bellhop doctor --json | jq '.[] | select(.level != \"ok\")'", text: "only what needs attention" },
@@ -36,7 +37,9 @@ async function examine(context: CommandContext): Promise<Finding[]> {
       findings.push(...[await find()].flat());
       return true;
     } catch (error) {
-      findings.push(fail(check, messageOf(error), BellhopError.is(error) ? error.hint : "Run it again with BELLHOP_DEBUG=1."));
+      findings.push(
+        fail(check, messageOf(error), BellhopError.is(error) ? error.hint : "Run it again with BELLHOP_DEBUG=1."),
+      );
       return false;
     }
   };
@@ -69,9 +72,11 @@ const MARKS = { ok: "✓", warn: "!", fail: "✗" } as const;
 
 function show({ out }: CommandContext, { level, check, text, hint }: Finding): void {
   const { paint } = out;
-  const mark = level === "ok" ? paint.good(MARKS.ok) : level === "warn" ? paint.warn(MARKS.warn) : paint.bad(MARKS.fail);
+  const mark =
+    level === "ok" ? paint.good(MARKS.ok) : level === "warn" ? paint.warn(MARKS.warn) : paint.bad(MARKS.fail);
   const room = out.columns - 15;
   const lines = wrapColumns(safeText(text), room);
   out.line(`${mark} ${padColumns(check, 11)} ${lines.join(`\n${" ".repeat(14)}`)}`);
-  if (hint !== undefined) out.line(`${" ".repeat(14)}${paint.dim(wrapColumns(safeText(hint), room).join(`\n${" ".repeat(14)}`))}`);
+  if (hint !== undefined)
+    out.line(`${" ".repeat(14)}${paint.dim(wrapColumns(safeText(hint), room).join(`\n${" ".repeat(14)}`))}`);
 }

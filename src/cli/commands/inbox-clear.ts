@@ -12,7 +12,13 @@ export const inboxClear: CommandSpec = {
   ],
   run: async (context) => {
     const inbox = context.options.text("inbox");
-    if (!(await confirmed(context, inbox === undefined ? "Delete the messages of all inboxes?" : `Delete the messages of ${inbox}?`))) return;
+    if (
+      !(await confirmed(
+        context,
+        inbox === undefined ? "Delete the messages of all inboxes?" : `Delete the messages of ${inbox}?`,
+      ))
+    )
+      return;
     const { store } = await context.core();
     const deleted = await store.inbox.clear(inbox);
     context.out.value({ deleted });

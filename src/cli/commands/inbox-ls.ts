@@ -20,11 +20,15 @@ export const inboxLs: CommandSpec = {
     const limit = options.count("limit", { min: 1, max: 200 }) ?? 20;
     const messages = await store.inbox.list({ limit, ...(inbox === undefined ? {} : { inbox }) });
     out.value(messages.map(inboxMessageJson));
-    if (messages.length === 0) out.note("The inbox is empty. Save one and use it as a channel: bellhop block save inbox/dev");
+    if (messages.length === 0)
+      out.note("The inbox is empty. Save one and use it as a channel: bellhop block save inbox/dev");
     for (const [at, message] of messages.entries()) {
       if (at > 0) out.line();
       out.line(out.paint.bold(safeLine(message.title === "" ? "(no title)" : message.title)));
-      facts(out, [["to", message.inbox], ["received", distanceText(message.receivedAtMs, clock.now())]]);
+      facts(out, [
+        ["to", message.inbox],
+        ["received", distanceText(message.receivedAtMs, clock.now())],
+      ]);
       for (const line of safeText(message.body).split("\n")) out.line(`  ${line}`.trimEnd());
     }
   },

@@ -9,7 +9,8 @@ import { receiptJson, receiptLine } from "../receipt-text.ts";
 const SEVERITIES = ["info", "success", "warning", "error", "critical"] as const satisfies readonly Severity[];
 
 export const notify: CommandSpec = {
-  description: "Sends one message now and waits for the provider's answer. The attempt is recorded, see bellhop delivery ls.",
+  description:
+    "Sends one message now and waits for the provider's answer. The attempt is recorded, see bellhop delivery ls.",
   args: [
     { name: "ref", text: "saved block, e.g. slack-webhook/ops" },
     { name: "message", text: "text in the channel's own markup, or - for standard input" },
@@ -20,8 +21,14 @@ export const notify: CommandSpec = {
   ],
   examples: [
     { line: 'bellhop notify slack-webhook/ops "Backup done"', text: "one line to Slack" },
-    { line: "tail -20 job.log | bellhop notify email-smtp/oncall - --subject 'Nightly job failed' --severity error", text: "the end of a log by mail" },
-    { line: "./job.sh || bellhop notify slack-webhook/ops \"job.sh failed with $?\"", text: "after a command that failed" },
+    {
+      line: "tail -20 job.log | bellhop notify email-smtp/oncall - --subject 'Nightly job failed' --severity error",
+      text: "the end of a log by mail",
+    },
+    {
+      line: './job.sh || bellhop notify slack-webhook/ops "job.sh failed with $?"',
+      text: "after a command that failed",
+    },
   ],
   run: async (context) => {
     const { args, out, clock, core, signal } = context;
@@ -32,7 +39,12 @@ export const notify: CommandSpec = {
     const { blockContext } = await core();
     const receipt = await withProgress(out, clock, `sending to ${ref}`, () =>
       withBlockContext(blockContext, () =>
-        Block.load(ref).notify({ body, signal, ...(title === undefined ? {} : { title }), ...(severity === undefined ? {} : { severity }) }),
+        Block.load(ref).notify({
+          body,
+          signal,
+          ...(title === undefined ? {} : { title }),
+          ...(severity === undefined ? {} : { severity }),
+        }),
       ),
     );
     out.value(receiptJson(ref, receipt));
@@ -43,6 +55,10 @@ export const notify: CommandSpec = {
 async function bodyOf({ args, readStdin }: CommandContext): Promise<string> {
   const given = args[1] ?? "";
   const body = given === "-" ? (await readStdin()).replace(/\r?\n$/, "") : given;
-  if (body.trim() === "") throw new BellhopError("cli_usage", { problem: "the message is empty", next: "Give the text as second word, or pipe it in and give -." });
+  if (body.trim() === "")
+    throw new BellhopError("cli_usage", {
+      problem: "the message is empty",
+      next: "Give the text as second word, or pipe it in and give -.",
+    });
   return body;
 }

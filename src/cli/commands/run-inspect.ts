@@ -20,7 +20,9 @@ interface Inspected {
 }
 
 export const runInspect: CommandSpec = {
-  args: [{ name: "id|name", text: "id of the run, its first 4 or more characters, or its name (the newest of that name)" }],
+  args: [
+    { name: "id|name", text: "id of the run, its first 4 or more characters, or its name (the newest of that name)" },
+  ],
   examples: [
     { line: "bellhop run inspect crimson-fox", text: "everything known about the newest run of that name" },
     { line: "bellhop run inspect 01994f1f --json", text: "the same for a script" },
@@ -44,7 +46,9 @@ async function inspect({ core, args }: CommandContext): Promise<Inspected> {
   const run = await runs.findFlowRun(asked);
   if (run === null) throw new BellhopError("run_not_found", { run: asked });
   const taskRuns = await runs.listTaskRuns(run.id);
-  const tasks = await Promise.all(taskRuns.map(async (task) => ({ run: task, states: await runs.listStates({ taskRunId: task.id }) })));
+  const tasks = await Promise.all(
+    taskRuns.map(async (task) => ({ run: task, states: await runs.listStates({ taskRunId: task.id }) })),
+  );
   return {
     run,
     tasks,
@@ -89,7 +93,11 @@ function showStates(out: Output, states: readonly StoredState[]): void {
     out,
     [
       { title: "AT", of: (stored) => localTime(at(stored)) },
-      { title: "", of: (stored) => (at(stored) === first ? "" : sinceFirst(stored)), paint: (text) => out.paint.dim(text) },
+      {
+        title: "",
+        of: (stored) => (at(stored) === first ? "" : sinceFirst(stored)),
+        paint: (text) => out.paint.dim(text),
+      },
       {
         title: "STATE",
         of: ({ state }) => `${stateSymbol(state.type)} ${state.name}`,
@@ -109,9 +117,17 @@ function showHooks(out: Output, hooks: readonly HookOutcome[]): void {
     [
       { title: "ON", of: (hook) => hook.event },
       { title: "HOOK", of: (hook) => hook.hook },
-      { title: "RESULT", of: (hook) => hook.status, paint: (text, hook) => (hook.status === "completed" ? out.paint.good(text) : out.paint.bad(text)) },
+      {
+        title: "RESULT",
+        of: (hook) => hook.status,
+        paint: (text, hook) => (hook.status === "completed" ? out.paint.good(text) : out.paint.bad(text)),
+      },
       { title: "TOOK", of: (hook) => durationText(hook.durationMicros / 1_000) },
-      { title: "ERROR", of: (hook) => (hook.error === null ? "" : `${hook.error.name}: ${hook.error.message}`), flexible: true },
+      {
+        title: "ERROR",
+        of: (hook) => (hook.error === null ? "" : `${hook.error.name}: ${hook.error.message}`),
+        flexible: true,
+      },
     ],
     hooks,
   );

@@ -10,7 +10,11 @@ import { flowRunJson } from "../wire.ts";
 
 export const runLs: CommandSpec = {
   options: [
-    { flags: "--state <state>", text: "only runs in this state type or state name, e.g. failed, AwaitingRetry", many: true },
+    {
+      flags: "--state <state>",
+      text: "only runs in this state type or state name, e.g. failed, AwaitingRetry",
+      many: true,
+    },
     { flags: "--flow <name>", text: "only runs of this flow" },
     { flags: "--tag <tag>", text: "only runs with this tag" },
     { flags: "--limit <n>", text: "most runs shown, 1 to 200 (default 20)" },

@@ -11,7 +11,12 @@ export const sweep: CommandSpec = {
   description:
     "Declares the runs of dead processes Crashed, queues again what those processes were sending, and sends everything " +
     "that is due. Every Bellhop process does the same while it lives; use this from cron where none lives long.",
-  options: [{ flags: "--wait <duration>", text: "longest wait for due deliveries, e.g. 30s (default $BELLHOP_DRAIN_TIMEOUT or 10s)" }],
+  options: [
+    {
+      flags: "--wait <duration>",
+      text: "longest wait for due deliveries, e.g. 30s (default $BELLHOP_DRAIN_TIMEOUT or 10s)",
+    },
+  ],
   examples: [
     { line: "bellhop sweep", text: "once, now" },
     { line: "*/5 * * * * bellhop sweep", text: "a line for crontab" },
@@ -24,7 +29,13 @@ export const sweep: CommandSpec = {
     const drained = await withProgress(out, clock, "sending what is due", () =>
       hub.drain(deadlineMs === undefined ? {} : { deadlineMs }),
     );
-    const counts = { recovered: swept.recovered, delivered: drained.delivered, queued: drained.queued, dead: drained.dead, in_flight: drained.inFlight };
+    const counts = {
+      recovered: swept.recovered,
+      delivered: drained.delivered,
+      queued: drained.queued,
+      dead: drained.dead,
+      in_flight: drained.inFlight,
+    };
     out.value({ leases: swept.leases, crashed: swept.crashed, ...counts });
     facts(out, [
       ["dead processes", String(swept.leases)],
@@ -42,7 +53,10 @@ function waitOf({ options }: CommandContext): number | undefined {
   if (text === undefined) return undefined;
   const ms = durationMs(text);
   if (ms === undefined || ms > MAX_WAIT_MS) {
-    throw new BellhopError("cli_usage", { problem: "--wait takes a duration of at most an hour", next: "Give for example --wait 30s." });
+    throw new BellhopError("cli_usage", {
+      problem: "--wait takes a duration of at most an hour",
+      next: "Give for example --wait 30s.",
+    });
   }
   return ms;
 }

@@ -6,7 +6,9 @@ export const templateLs: CommandSpec = {
   examples: [{ line: "bellhop template ls", text: "names, where they come from, variants" }],
   run: async ({ core, out }) => {
     const listings = (await core()).catalog.list();
-    out.value(listings.map(({ name, origin, variants, files, shadows }) => ({ name, origin, variants, files, shadows })));
+    out.value(
+      listings.map(({ name, origin, variants, files, shadows }) => ({ name, origin, variants, files, shadows })),
+    );
     table(
       out,
       [

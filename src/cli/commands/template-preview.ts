@@ -18,8 +18,14 @@ export const templatePreview: CommandSpec = {
   ],
   examples: [
     { line: "bellhop template preview run-failed", text: "every variant" },
-    { line: "bellhop template preview run-failed --variant email --raw > mail.html", text: "the HTML of the mail, for a browser" },
-    { line: "bellhop template preview run-failed --sample hostile --variant slack.json", text: "does anything get through?" },
+    {
+      line: "bellhop template preview run-failed --variant email --raw > mail.html",
+      text: "the HTML of the mail, for a browser",
+    },
+    {
+      line: "bellhop template preview run-failed --sample hostile --variant slack.json",
+      text: "does anything get through?",
+    },
   ],
   run: async ({ core, args, options, out, clock }) => {
     const { catalog } = await core();
@@ -46,7 +52,10 @@ const previewJson = ({ name, variant, dialect, message, problems, sizeBytes, dur
   truncated: message.truncated,
   template: message.template,
   template_error: message.templateError,
-  warnings: [...message.warnings, ...problems.map((problem) => `${problem.file}:${problem.line}:${problem.column} ${problem.message}`)],
+  warnings: [
+    ...message.warnings,
+    ...problems.map((problem) => `${problem.file}:${problem.line}:${problem.column} ${problem.message}`),
+  ],
   size_bytes: sizeBytes,
   duration_ms: durationMs,
 });
@@ -58,12 +67,15 @@ function show(out: Output, one: Preview): void {
   for (const line of card(out, one)) out.line(line);
   if (message.templateError !== null) out.line(`${out.paint.bad("✗")} ${safeLine(message.templateError)}`);
   for (const warning of message.warnings) out.line(`${out.paint.warn("!")} ${safeLine(warning)}`);
-  for (const problem of problems) out.line(`${out.paint.warn("!")} ${problem.file}:${problem.line}:${problem.column} ${safeLine(problem.message)}`);
+  for (const problem of problems)
+    out.line(`${out.paint.warn("!")} ${problem.file}:${problem.line}:${problem.column} ${safeLine(problem.message)}`);
 }
 
 function card(out: Output, { message, dialect }: Preview): string[] {
-  if (dialect === "slack-json" || dialect === "slack-mrkdwn") return slackCard(out.paint, out.columns, message.native ?? { text: message.body });
-  if (message.html !== undefined) return mailCard(out.paint, out.columns, { subject: message.title, text: message.body, html: message.html });
+  if (dialect === "slack-json" || dialect === "slack-mrkdwn")
+    return slackCard(out.paint, out.columns, message.native ?? { text: message.body });
+  if (message.html !== undefined)
+    return mailCard(out.paint, out.columns, { subject: message.title, text: message.body, html: message.html });
   const text = message.native === undefined ? message.body : JSON.stringify(message.native, null, 2);
   const bar = out.paint.accent("┃");
   return wrapColumns(safeText(text).trimEnd(), out.columns - 2).map((line) => `${bar} ${line}`.trimEnd());

@@ -13,29 +13,46 @@ export interface RecordedDelivery {
 export type DemoEvent =
   | { readonly event: "inbox"; readonly slack: string; readonly smtp: string; readonly home: string }
   | { readonly event: "block"; readonly ref: string; readonly description: string }
-  | { readonly event: "state"; readonly atMs: number; readonly object: "flow" | "task"; readonly name: string; readonly state: StateWire }
+  | {
+      readonly event: "state";
+      readonly atMs: number;
+      readonly object: "flow" | "task";
+      readonly name: string;
+      readonly state: StateWire;
+    }
   | { readonly event: "message"; readonly message: Received }
   | { readonly event: "delivery"; readonly recorded: RecordedDelivery }
-  | { readonly event: "result"; readonly ok: boolean; readonly slack: number; readonly mail: number; readonly afterFailureMs: number | null };
+  | {
+      readonly event: "result";
+      readonly ok: boolean;
+      readonly slack: number;
+      readonly mail: number;
+      readonly afterFailureMs: number | null;
+    };
 
 /** The event as it is printed for programs; `raw` adds the bytes of messages. */
 export function demoEventJson(event: DemoEvent, raw: boolean): JsonObject {
-  switch (event.event) {
-    case "inbox":
-      return { ...event };
-    case "block":
-      return { event: "block", ref: event.ref };
-    case "state": {
-      const { id, type, name, timestamp, message } = event.state;
-      return { event: "state", object: event.object, name: event.name, state_id: id, state_type: type, state_name: name, timestamp, message };
-    }
-    case "message":
-      return { ...messageJson(event.message), ...(raw ? { raw: event.message.raw } : {}) };
-    case "delivery":
-      return { event: "delivery", ...deliveryJson(event.recorded.delivery), attempt_log: event.recorded.attempts.map(attemptJson) };
-    case "result":
-      return { event: "result", ok: event.ok, slack: event.slack, mail: event.mail, after_failure_ms: event.afterFailureMs };
+  if (event.event === "state") return stateJson(event);
+  if (event.event === "message") return { ...messageJson(event.message), ...(raw ? { raw: event.message.raw } : {}) };
+  if (event.event === "delivery") {
+    const { delivery, attempts } = event.recorded;
+    return { event: "delivery", ...deliveryJson(delivery), attempt_log: attempts.map(attemptJson) };
   }
+  if (event.event === "result") {
+    return {
+      event: "result",
+      ok: event.ok,
+      slack: event.slack,
+      mail: event.mail,
+      after_failure_ms: event.afterFailureMs,
+    };
+  }
+  return { ...event };
+}
+
+function stateJson({ object, name, state }: Extract<DemoEvent, { event: "state" }>): JsonObject {
+  const { id, type, timestamp, message } = state;
+  return { event: "state", object, name, state_id: id, state_type: type, state_name: state.name, timestamp, message };
 }
 
 function messageJson(message: Received): JsonObject {

@@ -11,11 +11,11 @@ import { slackCard } from "../cards/slack-card.ts";
 
 export interface Screen {
   /** Shows what just happened; of a message only that it is there. */
-  show(event: DemoEvent): void;
+  readonly show: (event: DemoEvent) => void;
   /** Shows a message as its reader sees it, and with `raw` its bytes. */
-  card(message: Received): void;
+  readonly card: (message: Received) => void;
   /** Starts a numbered part. */
-  part(title: string): void;
+  readonly part: (title: string) => void;
 }
 
 /** The demo as a person watches it, in 80 columns. */
@@ -75,14 +75,25 @@ const arrivalLine = (out: Output, { channel }: Received): string =>
 
 function showCard(out: Output, message: Received, raw: boolean): void {
   const columns = out.columns - 3;
-  const card = message.channel === "mail" ? mailCard(out.paint, columns, message.mail) : slackCard(out.paint, columns, message.json ?? null);
+  const card =
+    message.channel === "mail"
+      ? mailCard(out.paint, columns, message.mail)
+      : slackCard(out.paint, columns, message.json ?? null);
   out.line();
   for (const line of card) out.line(`   ${line}`);
   if (!raw) return;
   out.line();
   out.line(`   ${out.paint.dim("The bytes as they came in:")}`);
-  const request = message.channel === "mail" ? [] : [`${message.method} ${message.path}`, ...Object.entries(message.headers).map(([name, value]) => `${name}: ${value}`), ""];
-  for (const line of [...request, ...message.raw.split("\n")]) out.line(`   ${out.paint.dim(safeText(line.trimEnd()))}`.trimEnd());
+  const request =
+    message.channel === "mail"
+      ? []
+      : [
+          `${message.method} ${message.path}`,
+          ...Object.entries(message.headers).map(([name, value]) => `${name}: ${value}`),
+          "",
+        ];
+  for (const line of [...request, ...message.raw.split("\n")])
+    out.line(`   ${out.paint.dim(safeText(line.trimEnd()))}`.trimEnd());
 }
 
 function deliveryLine(out: Output, { delivery, attempts }: RecordedDelivery): string {
@@ -97,10 +108,13 @@ function deliveryLine(out: Output, { delivery, attempts }: RecordedDelivery): st
 function showResult(out: Output, { ok, slack, mail, afterFailureMs }: Extract<DemoEvent, { event: "result" }>): void {
   out.line();
   if (!ok) {
-    out.line(out.paint.bad(`✗ Not everything arrived: Slack got ${slack} of 2 messages, the mail server ${mail} of 1.`));
+    out.line(
+      out.paint.bad(`✗ Not everything arrived: Slack got ${slack} of 2 messages, the mail server ${mail} of 1.`),
+    );
     return;
   }
-  const soon = afterFailureMs === null ? "" : `, the last one ${durationText(afterFailureMs)} after the flow had failed`;
+  const soon =
+    afterFailureMs === null ? "" : `, the last one ${durationText(afterFailureMs)} after the flow had failed`;
   out.line(`${out.paint.good("✓ All three messages arrived")}${soon}.`);
 }
 

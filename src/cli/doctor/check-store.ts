@@ -18,9 +18,18 @@ export async function checkStore({ store }: Core): Promise<Finding> {
   const facts = `${health.path}, schema ${health.schemaVersion}, SQLite ${health.engine}, ${megabytes(health.fileBytes + health.logBytes)}`;
   const problems = health.problems ?? [];
   if (problems.length > 0) {
-    return fail("store", `${facts}: damaged: ${problems.slice(0, 3).join("; ")}`, "Stop every Bellhop process, keep a copy of the file, and restore a backup.");
+    return fail(
+      "store",
+      `${facts}: damaged: ${problems.slice(0, 3).join("; ")}`,
+      "Stop every Bellhop process, keep a copy of the file, and restore a backup.",
+    );
   }
-  if (health.lastFailure !== null) return warn("store", `${facts}; the last write failed with ${health.lastFailure}`, "Look at free disk space and permissions.");
+  if (health.lastFailure !== null)
+    return warn(
+      "store",
+      `${facts}; the last write failed with ${health.lastFailure}`,
+      "Look at free disk space and permissions.",
+    );
   return ok("store", `${facts}, intact`);
 }
 
@@ -31,11 +40,24 @@ export async function checkKey({ vault }: Core): Promise<Finding[]> {
   if (state === "ready") return [ok("key", `${kid ?? "?"} from ${sourceText(source)}`), ...looked];
   if (state === "empty") return [ok("key", "none yet; it is made when the first block is saved"), ...looked];
   const text = `locked: the key ${kid ?? "of this store"} is not to be found`;
-  return [fail("key", text, "Give it with BELLHOP_ENCRYPTION_KEY, BELLHOP_ENCRYPTION_KEY_FILE, the keychain, or the key file."), ...looked];
+  return [
+    fail(
+      "key",
+      text,
+      "Give it with BELLHOP_ENCRYPTION_KEY, BELLHOP_ENCRYPTION_KEY_FILE, the keychain, or the key file.",
+    ),
+    ...looked,
+  ];
 }
 
-const SOURCES = { env: "BELLHOP_ENCRYPTION_KEY", env_file: "BELLHOP_ENCRYPTION_KEY_FILE", keychain: "the keychain of the system", file: "the key file" } as const;
-const sourceText = (source: keyof typeof SOURCES | null): string => (source === null ? "an unknown place" : SOURCES[source]);
+const SOURCES = {
+  env: "BELLHOP_ENCRYPTION_KEY",
+  env_file: "BELLHOP_ENCRYPTION_KEY_FILE",
+  keychain: "the keychain of the system",
+  file: "the key file",
+} as const;
+const sourceText = (source: keyof typeof SOURCES | null): string =>
+  source === null ? "an unknown place" : SOURCES[source];
 
 /** The project's templates as `template check` sees them. */
 export async function checkTemplates({ catalog }: Core): Promise<Finding> {
@@ -46,9 +68,14 @@ export async function checkTemplates({ catalog }: Core): Promise<Finding> {
   const counted = `${listings.length - own} built in, ${own} of the project`;
   if (errors.length > 0) {
     const [first] = errors;
-    return fail("templates", `${counted}: ${errors.length} refused, first ${first?.file}:${first?.line}: ${first?.message}`, 'See "bellhop template check". Until then the built-in ones are used.');
+    return fail(
+      "templates",
+      `${counted}: ${errors.length} refused, first ${first?.file}:${first?.line}: ${first?.message}`,
+      'See "bellhop template check". Until then the built-in ones are used.',
+    );
   }
-  if (problems.length > 0) return warn("templates", `${counted}, ${problems.length} warnings`, 'See "bellhop template check".');
+  if (problems.length > 0)
+    return warn("templates", `${counted}, ${problems.length} warnings`, 'See "bellhop template check".');
   return ok("templates", `${counted}, all valid`);
 }
 
@@ -56,15 +83,22 @@ const atLeast = (count: number): string => (count >= LIST_LIMIT ? `${LIST_LIMIT}
 
 /** What waits, what is overdue, and what was given up. */
 export async function checkDeliveries({ store, clock }: Core): Promise<Finding[]> {
-  const list = (status: DeliveryStatus): Promise<Delivery[]> => store.outbox.list({ status: [status], limit: LIST_LIMIT });
+  const list = (status: DeliveryStatus): Promise<Delivery[]> =>
+    store.outbox.list({ status: [status], limit: LIST_LIMIT });
   const [queued, dead] = [await list("queued"), await list("dead")];
   const overdue = queued.filter(({ nextAttemptAtMs }) => clock.now() - nextAttemptAtMs > OVERDUE_MS);
   const waiting = queued.length === 0 ? "none waiting" : `${atLeast(queued.length)} waiting`;
   return [
     overdue.length === 0
       ? ok("deliveries", waiting)
-      : warn("deliveries", `${waiting}, ${atLeast(overdue.length)} of them overdue by more than ${durationText(OVERDUE_MS)}`, 'No process is sending: run "bellhop sweep", from cron where none lives long.'),
-    ...(dead.length === 0 ? [] : [warn("deliveries", `${atLeast(dead.length)} given up`, 'See "bellhop delivery ls --status dead".')]),
+      : warn(
+          "deliveries",
+          `${waiting}, ${atLeast(overdue.length)} of them overdue by more than ${durationText(OVERDUE_MS)}`,
+          'No process is sending: run "bellhop sweep", from cron where none lives long.',
+        ),
+    ...(dead.length === 0
+      ? []
+      : [warn("deliveries", `${atLeast(dead.length)} given up`, 'See "bellhop delivery ls --status dead".')]),
   ];
 }
 
@@ -76,7 +110,14 @@ export async function checkLeases({ store, clock }: Core): Promise<Finding> {
     return alive === undefined ? clock.now() - lease.heartbeatAtMs > LEASE_EXPIRY_MS : !alive;
   });
   const living = leases.length - dead.length;
-  const text = living === 0 ? "no other process on this store" : `${living} other process${living === 1 ? "" : "es"} on this store`;
+  const text =
+    living === 0
+      ? "no other process on this store"
+      : `${living} other process${living === 1 ? "" : "es"} on this store`;
   if (dead.length === 0) return ok("processes", text);
-  return warn("processes", `${text}, ${dead.length} died and left things open`, 'Run "bellhop sweep" to end their runs and send what they owed.');
+  return warn(
+    "processes",
+    `${text}, ${dead.length} died and left things open`,
+    'Run "bellhop sweep" to end their runs and send what they owed.',
+  );
 }

@@ -47,7 +47,9 @@ export const READ_SCHEMA = query<[blockTypeId: string, checksum: string, version
 export const READ_SCHEMA_BY_ID = query<[id: string], SchemaRow>(`${SCHEMAS} where s.id = ?`);
 
 /** Index block_schemas (block_type_key, …); a type has a handful of schemas. */
-export const READ_NEWEST_SCHEMA = query<[blockTypeId: string], SchemaRow>(`${SCHEMAS} where t.id = ? order by s.key desc limit 1`);
+export const READ_NEWEST_SCHEMA = query<[blockTypeId: string], SchemaRow>(
+  `${SCHEMAS} where t.id = ? order by s.key desc limit 1`,
+);
 
 export const PUT_SCHEMA = query<
   [id: string, blockTypeId: string, checksum: string, version: string, capabilities: string, fields: string]
@@ -63,7 +65,9 @@ const DOCUMENTS = `select d.key, d.id, d.name, d.is_anonymous as isAnonymous, t.
   from block_documents d join block_types t on t.key = d.block_type_key join block_schemas s on s.key = d.block_schema_key`;
 
 /** Unique indexes on block_types (slug) and on block_documents (block_type_key, name). */
-export const READ_DOCUMENT = query<[typeSlug: string, name: string], DocumentRow>(`${DOCUMENTS} where t.slug = ? and d.name = ?`);
+export const READ_DOCUMENT = query<[typeSlug: string, name: string], DocumentRow>(
+  `${DOCUMENTS} where t.slug = ? and d.name = ?`,
+);
 
 /** Unique index on block_documents (id). */
 export const READ_DOCUMENT_BY_ID = query<[id: string], DocumentRow>(`${DOCUMENTS} where d.id = ?`);
@@ -120,7 +124,16 @@ export const INSERT_DOCUMENT = query<DocumentParams>(
 
 /** Changes the row only if nobody else did since `expected` was read. */
 export const UPDATE_DOCUMENT = query<
-  [blockSchemaId: string, isAnonymous: number, revision: number, updatedMicros: number, labels: string, data: string, id: string, expected: number]
+  [
+    blockSchemaId: string,
+    isAnonymous: number,
+    revision: number,
+    updatedMicros: number,
+    labels: string,
+    data: string,
+    id: string,
+    expected: number,
+  ]
 >(
   `update block_documents set block_schema_key = (select key from block_schemas where id = ?), is_anonymous = ?,
      revision = ?, updated_micros = ?, labels = ?, data = ? where id = ? and revision = ?`,
@@ -151,4 +164,6 @@ export const REACTIVATE_KEY = query<[kid: string]>(
    where kid = ? and not exists (select 1 from encryption_keys where state = 'active')`,
 );
 
-export const READ_ACTIVE_KEY = query<[], KeyRow>("select kid, state, source from encryption_keys where state = 'active'");
+export const READ_ACTIVE_KEY = query<[], KeyRow>(
+  "select kid, state, source from encryption_keys where state = 'active'",
+);

@@ -27,7 +27,18 @@ function insertDocument(db: Database, document: BlockDocumentRow, labels: string
   const anonymous = Number(document.isAnonymous);
   const inserted = db.run(
     sql.INSERT_DOCUMENT,
-    ...([id, blockTypeId, blockSchemaId, name, anonymous, revision, createdMicros, updatedMicros, labels, data] as const),
+    ...([
+      id,
+      blockTypeId,
+      blockSchemaId,
+      name,
+      anonymous,
+      revision,
+      createdMicros,
+      updatedMicros,
+      labels,
+      data,
+    ] as const),
   );
   if (inserted > 0) insertReferences(db, document);
   return inserted > 0;
@@ -36,7 +47,17 @@ function insertDocument(db: Database, document: BlockDocumentRow, labels: string
 function updateDocument(db: Database, document: BlockDocumentRow, labels: string, expected: number): boolean {
   const { id, blockSchemaId, revision, updatedMicros, data } = document;
   const anonymous = Number(document.isAnonymous);
-  const updated = db.run(sql.UPDATE_DOCUMENT, blockSchemaId, anonymous, revision, updatedMicros, labels, data, id, expected);
+  const updated = db.run(
+    sql.UPDATE_DOCUMENT,
+    blockSchemaId,
+    anonymous,
+    revision,
+    updatedMicros,
+    labels,
+    data,
+    id,
+    expected,
+  );
   if (updated === 0) return false;
   db.run(sql.DELETE_REFERENCES, id);
   insertReferences(db, document);
@@ -79,7 +100,8 @@ export function openBlockStore({ queue, readCommitted: read, clock }: Session): 
       });
     },
 
-    readSchema: (typeId, checksum, version) => read((db) => db.all(sql.READ_SCHEMA, typeId, checksum, version).map(toSchema)[0] ?? null),
+    readSchema: (typeId, checksum, version) =>
+      read((db) => db.all(sql.READ_SCHEMA, typeId, checksum, version).map(toSchema)[0] ?? null),
     readSchemaById: (id) => read((db) => db.all(sql.READ_SCHEMA_BY_ID, id).map(toSchema)[0] ?? null),
     readNewestSchema: (typeId) => read((db) => db.all(sql.READ_NEWEST_SCHEMA, typeId).map(toSchema)[0] ?? null),
     putSchema: async (schema) => {

@@ -21,7 +21,7 @@ function* takeable(db: Database, { destination, nowMs, limit }: Claim): Generato
   /** Last delivery taken of each subject; null once the subject has to wait. */
   const subjects = new Map<string, number | null>();
   const page = Math.max(limit, SMALLEST_PAGE);
-  for (let afterSeq = 0; ; ) {
+  for (let afterSeq = 0; ;) {
     const candidates = db.all(CANDIDATES, destination, afterSeq, nowMs, page);
     for (const { seq, subject } of candidates) {
       afterSeq = seq;

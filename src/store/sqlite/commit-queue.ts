@@ -240,7 +240,10 @@ export class CommitQueue {
       if (unit.waiter !== undefined) return unit.waiter.reject(result.refused);
       // Only a defect leads here: its values were checked when it was queued. It must not hold up what follows it.
       this.#refused = result.refused;
-      this.#log.error("a queued record was refused by the store", { code: result.refused.code, error: result.refused.message });
+      this.#log.error("a queued record was refused by the store", {
+        code: result.refused.code,
+        error: result.refused.message,
+      });
       return;
     }
     try {
@@ -264,6 +267,8 @@ export class CommitQueue {
 
   #toCoded(error: unknown, waitedMs: number): BellhopError {
     const { path } = this.#db;
-    return isBusy(error) ? new BellhopError("store_busy", { path, waitedMs }, { cause: error }) : storeError(error, path);
+    return isBusy(error)
+      ? new BellhopError("store_busy", { path, waitedMs }, { cause: error })
+      : storeError(error, path);
   }
 }

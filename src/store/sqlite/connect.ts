@@ -66,7 +66,8 @@ function checkOwner(db: Database): boolean {
   const { version, applicationId, tables } = readVersion(db);
   const isNew = version === 0 && applicationId === 0 && tables === 0;
   if (!isNew && applicationId !== APPLICATION_ID) throw unavailable(db.path, "it is the database of another program");
-  if (version > SCHEMA_VERSION) throw new BellhopError("store_newer", { path: db.path, found: version, known: SCHEMA_VERSION });
+  if (version > SCHEMA_VERSION)
+    throw new BellhopError("store_newer", { path: db.path, found: version, known: SCHEMA_VERSION });
   return version === SCHEMA_VERSION;
 }
 

@@ -15,7 +15,9 @@ export interface Query<P extends readonly SqlValue[], R = never> {
 export const query = <P extends readonly SqlValue[], R = never>(sql: string): Query<P, R> => ({ sql });
 
 const describe = (value: unknown): string =>
-  typeof value === "object" ? `a ${value?.constructor?.name ?? "null-prototype object"}` : `a ${typeof value} (${String(value)})`;
+  typeof value === "object"
+    ? `a ${value?.constructor?.name ?? "null-prototype object"}`
+    : `a ${typeof value} (${String(value)})`;
 
 /**
  * `node:sqlite` takes an object in first place for named parameters, and writes NaN as NULL, both without a word.
@@ -58,7 +60,11 @@ export class Database {
   constructor(path: string, options: DatabaseOptions = {}) {
     this.path = path;
     // timeout 0: SQLite's own waiting would block the event loop, so waiting is done outside (busy.ts).
-    this.#db = new DatabaseSync(path, { timeout: 0, readOnly: options.readOnly ?? false, enableForeignKeyConstraints: true });
+    this.#db = new DatabaseSync(path, {
+      timeout: 0,
+      readOnly: options.readOnly ?? false,
+      enableForeignKeyConstraints: true,
+    });
   }
 
   get isOpen(): boolean {

@@ -17,4 +17,5 @@ const READ_VERSION = query<[], FileVersion>(
    from pragma_user_version, pragma_application_id`,
 );
 
-export const readVersion = (db: Database): FileVersion => db.get(READ_VERSION) ?? { version: 0, applicationId: 0, tables: 0 };
+export const readVersion = (db: Database): FileVersion =>
+  db.get(READ_VERSION) ?? { version: 0, applicationId: 0, tables: 0 };

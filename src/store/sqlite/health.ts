@@ -36,7 +36,11 @@ export interface HealthOptions {
   readonly integrity?: boolean;
 }
 
-export function readHealth(session: Session, durability: Durability, options: HealthOptions = {}): Promise<StoreHealth> {
+export function readHealth(
+  session: Session,
+  durability: Durability,
+  options: HealthOptions = {},
+): Promise<StoreHealth> {
   const { queue, readCommitted } = session;
   return readCommitted((db) => {
     const { engine, journalMode } = db.get(READ_ENGINE) ?? { engine: "unknown", journalMode: "unknown" };

@@ -10,7 +10,9 @@ const KEEP = query<[id: string, inbox: string, receivedAtMs: number, title: stri
 const COLUMNS = "id, inbox, title, body, received_at_ms as receivedAtMs";
 
 /** Walks the primary key backwards. */
-const LIST_ALL = query<[limit: number], InboxMessage>(`select ${COLUMNS} from inbox_messages order by key desc limit ?`);
+const LIST_ALL = query<[limit: number], InboxMessage>(
+  `select ${COLUMNS} from inbox_messages order by key desc limit ?`,
+);
 
 /** Index inbox_messages_of_inbox, whose entries of one inbox are in the order of the key. */
 const LIST_ONE = query<[inbox: string, limit: number], InboxMessage>(

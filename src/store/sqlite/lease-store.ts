@@ -6,7 +6,9 @@ import type { Session } from "./session.ts";
 // The table holds one row per living process. Writes lock the database for a group commit; lookups use the unique index
 // on id.
 
-const ACQUIRE = query<[id: string, pid: number, host: string, bootId: string, startedAtMs: number, heartbeatAtMs: number]>(
+const ACQUIRE = query<
+  [id: string, pid: number, host: string, bootId: string, startedAtMs: number, heartbeatAtMs: number]
+>(
   `insert into leases (id, pid, host, boot_id, started_at_ms, heartbeat_at_ms) values (?, ?, ?, ?, ?, ?)
    on conflict (id) do update set heartbeat_at_ms = excluded.heartbeat_at_ms`,
 );

@@ -23,7 +23,8 @@ function applyMissing(db: Database): void {
     for (const migration of MIGRATIONS) if (migration.version > version) db.exec(migration.sqlite);
     if (version === 0) db.run(INSERT_STORE_ID, newId());
     // Pragmas take no parameters; both values are constants of this code.
-    if (version < SCHEMA_VERSION) db.exec(`pragma application_id = ${APPLICATION_ID}; pragma user_version = ${SCHEMA_VERSION}`);
+    if (version < SCHEMA_VERSION)
+      db.exec(`pragma application_id = ${APPLICATION_ID}; pragma user_version = ${SCHEMA_VERSION}`);
   });
 }
 

@@ -5,7 +5,10 @@ import type { DeliveryRequest } from "../../runs/delivery-request.ts";
 import { type Database, query, toJson } from "./database.ts";
 
 /** A row of `deliveries`, under the port's names. */
-export type DeliveryRow = Omit<Delivery, "uncertain" | "payload"> & { readonly uncertain: 0 | 1; readonly payload: string };
+export type DeliveryRow = Omit<Delivery, "uncertain" | "payload"> & {
+  readonly uncertain: 0 | 1;
+  readonly payload: string;
+};
 
 export type AttemptRow = Omit<Attempt, "outcome"> & { readonly outcome: string };
 

@@ -32,7 +32,9 @@ export const DUE = query<[], { destination: string; dueAtMs: number; pausedUntil
 );
 
 /** Unique index on pauses (destination). */
-export const PAUSED_UNTIL = query<[destination: string], { untilMs: number }>("select until_ms as untilMs from pauses where destination = ?");
+export const PAUSED_UNTIL = query<[destination: string], { untilMs: number }>(
+  "select until_ms as untilMs from pauses where destination = ?",
+);
 
 /** Two pauses at once: the longer one holds. */
 export const PAUSE = query<[destination: string, untilMs: number]>(
@@ -71,7 +73,9 @@ export const TAKE = query<[leaseId: string, nowMs: number, seq: number], Deliver
 );
 
 /** Unique index on id. */
-export const WHERE_NOW = query<[id: string], { seq: number; status: DeliveryStatus }>("select seq, status from deliveries where id = ?");
+export const WHERE_NOW = query<[id: string], { seq: number; status: DeliveryStatus }>(
+  "select seq, status from deliveries where id = ?",
+);
 
 /** Primary key. Once uncertain, always uncertain. */
 export const SETTLE = query<
@@ -98,9 +102,9 @@ export const RELEASE = query<[nextAttemptAtMs: number, nowMs: number, id: string
 );
 
 /** Primary key. */
-export const RETIRE = query<[status: DeliveryStatus, reason: string | null, detail: string, nowMs: number, seq: number]>(
-  "update deliveries set status = ?, reason = ?, detail = ?, updated_at_ms = ?, lease_id = null where seq = ?",
-);
+export const RETIRE = query<
+  [status: DeliveryStatus, reason: string | null, detail: string, nowMs: number, seq: number]
+>("update deliveries set status = ?, reason = ?, detail = ?, updated_at_ms = ?, lease_id = null where seq = ?");
 
 /** Index deliveries_work: everything in flight, which is little. */
 export const RECOVER = query<[nextAttemptAtMs: number, nowMs: number, leaseId: string], { destination: string }>(
@@ -122,7 +126,9 @@ const DELIVERIES = `select ${DELIVERY_COLUMNS} from deliveries`;
 export const READ = query<[id: string], DeliveryRow>(`${DELIVERIES} where id = ?`);
 
 /** Unique index on id; two rows mean that the prefix is not unique. */
-export const FIND_BY_PREFIX = query<[from: string, to: string], DeliveryRow>(`${DELIVERIES} where id >= ? and id < ? limit 2`);
+export const FIND_BY_PREFIX = query<[from: string, to: string], DeliveryRow>(
+  `${DELIVERIES} where id >= ? and id < ? limit 2`,
+);
 
 /** Empty text and empty list stand for "no filter". Walks the primary key backwards. */
 export const LIST_NEWEST = query<[destination: string, statuses: string, limit: number, offset: number], DeliveryRow>(

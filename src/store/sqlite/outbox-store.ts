@@ -25,11 +25,26 @@ function settleOne(db: Database, settlement: Settlement, outcome: string): void 
   // Waits come from a random back-off; never early.
   const nextAttemptAtMs = Math.ceil(settlement.nextAttemptAtMs);
   insertAttempt(db, now.seq, attempt, outcome);
-  db.run(sql.SETTLE, to, attempt.number, nextAttemptAtMs, Number(uncertain), reason, providerId, detail, endedAtMs, now.seq);
+  db.run(
+    sql.SETTLE,
+    to,
+    attempt.number,
+    nextAttemptAtMs,
+    Number(uncertain),
+    reason,
+    providerId,
+    detail,
+    endedAtMs,
+    now.seq,
+  );
 }
 
 /** Ends what may end from where it is; what has ended already stays as it ended. */
-function retireOne(db: Database, id: string, end: { to: DeliveryStatus; reason: Delivery["reason"]; detail: string; nowMs: number }): void {
+function retireOne(
+  db: Database,
+  id: string,
+  end: { to: DeliveryStatus; reason: Delivery["reason"]; detail: string; nowMs: number },
+): void {
   const now = db.get(sql.WHERE_NOW, id);
   if (now === undefined || !canMove(now.status, end.to)) return;
   db.run(sql.RETIRE, end.to, end.reason, end.detail, end.nowMs, now.seq);
@@ -48,7 +63,8 @@ function list(db: Database, filter: DeliveryFilter): DeliveryRow[] {
   const { take, skip } = pageSize(filter);
   const statuses = toJson(status);
   if (flowRunId !== undefined) return db.all(sql.LIST_OF_RUN, flowRunId, destination, statuses, take, skip);
-  if (status.length === 0 || status.includes("delivered")) return db.all(sql.LIST_NEWEST, destination, statuses, take, skip);
+  if (status.length === 0 || status.includes("delivered"))
+    return db.all(sql.LIST_NEWEST, destination, statuses, take, skip);
   // The undelivered are few among many: each status by its index, then merged.
   const rows = [...new Set(status)].flatMap((one) => db.all(sql.LIST_OF_STATUS, one, destination, skip + take));
   return rows.sort((a, b) => b.seq - a.seq).slice(skip, skip + take);
@@ -68,7 +84,10 @@ export function openOutboxStore({ queue, read, clock }: Session, enqueued: Enque
   return {
     due: () =>
       read((db) =>
-        db.all(sql.DUE).map(({ destination, dueAtMs, pausedUntilMs }) => ({ destination, dueAtMs: Math.max(dueAtMs, pausedUntilMs) })),
+        db.all(sql.DUE).map(({ destination, dueAtMs, pausedUntilMs }) => ({
+          destination,
+          dueAtMs: Math.max(dueAtMs, pausedUntilMs),
+        })),
       ),
     claim: (request) => queue.submit((db) => claim(db, request)),
 

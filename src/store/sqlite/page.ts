@@ -7,7 +7,10 @@ interface Page {
 }
 
 /** Bounds of a list: `take` rows after `skip`. Default 50, at most 200. */
-export function pageSize({ limit, offset }: Page, defaultLimit = DEFAULT_LIMIT): { readonly take: number; readonly skip: number } {
+export function pageSize(
+  { limit, offset }: Page,
+  defaultLimit = DEFAULT_LIMIT,
+): { readonly take: number; readonly skip: number } {
   const take = Math.min(LARGEST_LIMIT, Math.max(0, Math.trunc(limit ?? defaultLimit)));
   return { take, skip: Math.max(0, Math.trunc(offset ?? 0)) };
 }

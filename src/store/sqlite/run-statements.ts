@@ -23,16 +23,22 @@ const OPEN = "state_type not in ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')"
 export const READ_FLOW_RUN = query<[id: string], FlowRunRow>(`${FLOW_RUNS} where r.id = ?`);
 
 /** Unique index on id; two rows mean that the prefix is not unique. */
-export const FIND_FLOW_RUN_BY_PREFIX = query<[from: string, to: string], FlowRunRow>(`${FLOW_RUNS} where r.id >= ? and r.id < ? limit 2`);
+export const FIND_FLOW_RUN_BY_PREFIX = query<[from: string, to: string], FlowRunRow>(
+  `${FLOW_RUNS} where r.id >= ? and r.id < ? limit 2`,
+);
 
 /** Index flow_runs_by_name, which ends in the key. */
-export const FIND_FLOW_RUN_BY_NAME = query<[name: string], FlowRunRow>(`${FLOW_RUNS} where r.name = ? order by r.key desc limit 1`);
+export const FIND_FLOW_RUN_BY_NAME = query<[name: string], FlowRunRow>(
+  `${FLOW_RUNS} where r.name = ? order by r.key desc limit 1`,
+);
 
 /** Unique index on id. */
 export const READ_TASK_RUN = query<[id: string], TaskRunRow>(`${TASK_RUNS} where r.id = ?`);
 
 /** Index task_runs_of_flow_run, which ends in the key. */
-export const LIST_TASK_RUNS = query<[flowRunId: string], TaskRunRow>(`${TASK_RUNS} where r.flow_run_id = ? order by r.key`);
+export const LIST_TASK_RUNS = query<[flowRunId: string], TaskRunRow>(
+  `${TASK_RUNS} where r.flow_run_id = ? order by r.key`,
+);
 
 /** Empty text, an empty list and 0 stand for "no filter". */
 type FlowRunFilter = [
@@ -57,10 +63,14 @@ const FILTER = `(?1 = '' or r.flow_name = ?1) and (?2 = '' or r.state_type = ?2)
 export const LIST_FLOW_RUNS = query<FlowRunFilter, FlowRunRow>(`${FLOW_RUNS} where ${FILTER}`);
 
 /** Index flow_runs_by_flow, which ends in the key. */
-export const LIST_FLOW_RUNS_OF_FLOW = query<FlowRunFilter, FlowRunRow>(`${FLOW_RUNS} where r.flow_name = ?1 and ${FILTER}`);
+export const LIST_FLOW_RUNS_OF_FLOW = query<FlowRunFilter, FlowRunRow>(
+  `${FLOW_RUNS} where r.flow_name = ?1 and ${FILTER}`,
+);
 
 /** Index flow_runs_by_state, which ends in the key: the failed among a million completed. */
-export const LIST_FLOW_RUNS_IN_STATE = query<FlowRunFilter, FlowRunRow>(`${FLOW_RUNS} where r.state_type = ?2 and ${FILTER}`);
+export const LIST_FLOW_RUNS_IN_STATE = query<FlowRunFilter, FlowRunRow>(
+  `${FLOW_RUNS} where r.state_type = ?2 and ${FILTER}`,
+);
 
 /** Partial index flow_runs_open: the runs of living processes, which are few. */
 export const LIST_OPEN_FLOW_RUNS = query<[leaseId: string], FlowRunRow>(

@@ -56,9 +56,10 @@ export function openRunStore({ queue, read }: Session, enqueued: Enqueued): RunS
     listTaskRuns: (flowRunId) => read((db) => db.all(sql.LIST_TASK_RUNS, flowRunId).map(toTaskRun)),
     listStates: (run) =>
       read((db) =>
-        ("flowRunId" in run ? db.all(sql.LIST_STATES_OF_FLOW_RUN, run.flowRunId) : db.all(sql.LIST_STATES_OF_TASK_RUN, run.taskRunId)).map(
-          toStoredState,
-        ),
+        ("flowRunId" in run
+          ? db.all(sql.LIST_STATES_OF_FLOW_RUN, run.flowRunId)
+          : db.all(sql.LIST_STATES_OF_TASK_RUN, run.taskRunId)
+        ).map(toStoredState),
       ),
     listHookOutcomes: (flowRunId) => read((db) => db.all(sql.LIST_HOOK_OUTCOMES, flowRunId).map(toHookOutcome)),
     readDeclaredHooks: (runId) =>

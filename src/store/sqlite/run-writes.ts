@@ -152,7 +152,16 @@ const runValues = (run: RunRecord): RunValues => [
 function prepareFlowRun(run: FlowRunRecord, hooks: string): RunWrite {
   const { id, flowName, flowVersion, createdMicros, parentTaskRunId, parentFlowRunId } = run;
   const values = runValues(run);
-  const constants: FlowRunConstants = [id, flowName, flowVersion, createdMicros, parentTaskRunId, parentFlowRunId, hooks, toJson(run.parameters)];
+  const constants: FlowRunConstants = [
+    id,
+    flowName,
+    flowVersion,
+    createdMicros,
+    parentTaskRunId,
+    parentFlowRunId,
+    hooks,
+    toJson(run.parameters),
+  ];
   return {
     insert: (db) => db.run(INSERT_FLOW_RUN, ...values, ...constants) > 0,
     update: (db) => void db.run(UPDATE_FLOW_RUN, ...values, id, values[4]),
@@ -164,7 +173,16 @@ function prepareFlowRun(run: FlowRunRecord, hooks: string): RunWrite {
 function prepareTaskRun(run: TaskRunRecord, hooks: string): RunWrite {
   const { id, flowRunId, taskName, taskKey, dynamicKey, createdMicros, flowRunRunCount } = run;
   const values = runValues(run);
-  const constants: TaskRunConstants = [id, flowRunId, taskName, taskKey, dynamicKey, createdMicros, hooks, flowRunRunCount];
+  const constants: TaskRunConstants = [
+    id,
+    flowRunId,
+    taskName,
+    taskKey,
+    dynamicKey,
+    createdMicros,
+    hooks,
+    flowRunRunCount,
+  ];
   return {
     insert: (db) => db.run(INSERT_TASK_RUN, ...values, ...constants) > 0,
     update: (db) => void db.run(UPDATE_TASK_RUN, ...values, flowRunRunCount, id, values[4]),
@@ -201,7 +219,16 @@ export function prepareChange(change: RunChange): (db: Database) => string[] {
   const run = change.run.kind === "flow-run" ? prepareFlowRun(change.run, hooks) : prepareTaskRun(change.run, hooks);
   const { id, type, name, message, state_details, data } = change.state.toWire();
   const { timestampMicros } = change.state;
-  const state: StateValues = [id, follows, type, name, timestampMicros, message, toJson(state_details), data === null ? null : toJson(data)];
+  const state: StateValues = [
+    id,
+    follows,
+    type,
+    name,
+    timestampMicros,
+    message,
+    toJson(state_details),
+    data === null ? null : toJson(data),
+  ];
   const requests = change.requests.map(prepareRequest);
   return (db) => {
     if (!writeState(db, run, state, follows === null)) return [];
@@ -216,6 +243,16 @@ export function prepareHookOutcome(outcome: HookOutcome): (db: Database) => void
   return (db) =>
     void db.run(
       INSERT_HOOK_OUTCOME,
-      ...([flowRunId, taskRunId, stateId, event, hook, status, Math.round(startedMicros), Math.round(durationMicros), error] as const),
+      ...([
+        flowRunId,
+        taskRunId,
+        stateId,
+        event,
+        hook,
+        status,
+        Math.round(startedMicros),
+        Math.round(durationMicros),
+        error,
+      ] as const),
     );
 }

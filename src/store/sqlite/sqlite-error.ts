@@ -40,7 +40,13 @@ function primaryCode(error: unknown): number | undefined {
 }
 
 /** Codes that say "this statement", not "this database". */
-const ONE_STATEMENT: ReadonlySet<number> = new Set([SQLITE.error, SQLITE.tooBig, SQLITE.constraint, SQLITE.mismatch, SQLITE.range]);
+const ONE_STATEMENT: ReadonlySet<number> = new Set([
+  SQLITE.error,
+  SQLITE.tooBig,
+  SQLITE.constraint,
+  SQLITE.mismatch,
+  SQLITE.range,
+]);
 
 /** True when nothing can be written now; false when only the one statement was refused. */
 export function stopsStore(error: unknown): boolean {
@@ -62,9 +68,11 @@ export function storeError(error: unknown, path: string): BellhopError {
   const code = primaryCode(error);
   if (isBusy(error)) return new BellhopError("store_busy", { path, waitedMs: 0 }, options);
   if (code === SQLITE.full) return new BellhopError("store_full", { path }, options);
-  if (code === SQLITE.corrupt || code === SQLITE.notADatabase) return new BellhopError("store_corrupt", { path, reason }, options);
+  if (code === SQLITE.corrupt || code === SQLITE.notADatabase)
+    return new BellhopError("store_corrupt", { path, reason }, options);
   // Names of tables and columns only, never values.
   if (code === SQLITE.constraint) return new BellhopError("store_conflict", { rule: reason }, options);
-  if ((code === SQLITE.io || code === SQLITE.cannotOpen) && diskIsFull(path)) return new BellhopError("store_full", { path }, options);
+  if ((code === SQLITE.io || code === SQLITE.cannotOpen) && diskIsFull(path))
+    return new BellhopError("store_full", { path }, options);
   return new BellhopError("store_unavailable", { path, reason }, options);
 }
