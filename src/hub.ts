@@ -13,7 +13,7 @@ import { BUILTIN_BLOCKS } from "./builtin.gen.ts";
 import { openTransport } from "./channel/open-transport.ts";
 import type { Transport } from "./channel/transport.ts";
 import type { Config } from "./config/config.ts";
-import { loadConfig } from "./config/load.ts";
+import { environment, loadConfig } from "./config/load.ts";
 import { openLogger } from "./config/log.ts";
 import { openDeliver } from "./delivery/deliver.ts";
 import { type Dispatcher, type DrainReport, startDispatcher } from "./delivery/dispatcher.ts";
@@ -22,12 +22,10 @@ import type { EngineContext } from "./engine/engine-context.ts";
 import { declaredDeliveries } from "./hooks/declared.ts";
 import { holdLease } from "./hooks/lease.ts";
 import { sweepDeadRuns, type SweepReport } from "./hooks/sweep.ts";
+import { startSweeper } from "./hooks/sweeper.ts";
 import { openSqliteStore, type SqliteStore } from "./store/sqlite/open.ts";
 import { openCatalog, type TemplateCatalog } from "./templating/catalog.ts";
 import { openVault } from "./vault/choose.ts";
-
-/** How often a living process looks for dead ones and for deliveries they left, milliseconds. */
-const SWEEP_EVERY_MS = 30_000;
 
 /** Store, keys, templates and the way out: all that blocks need. Opens in milliseconds and starts nothing. */
 export interface Core extends AsyncDisposable {
@@ -82,6 +80,7 @@ export async function openCore(config: Config = loadConfig(), ports: HubPorts = 
     vault,
     transport,
     clock,
+    env: environment(),
     journal: (send) => store.outbox.journal(...directDelivery(send)),
   };
   const owned = building.move();
@@ -108,46 +107,25 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
     uiUrl: config.uiUrl,
     apiUrl: null,
   };
-  const sweep = () =>
-    sweepDeadRuns({ leases: store.leases, runs: store.runs, outbox: store.outbox, listeners: [declared], clock, leaseId: lease.id, log });
-  building.use(sweepRegularly({ sweep, dispatcher, clock, log }));
+  const { runs, leases, outbox } = store;
+  const sweep = () => sweepDeadRuns({ leases, runs, outbox, listeners: [declared], clock, leaseId: lease.id, log });
+  const sweeper = building.use(startSweeper({ sweep, rescan: () => dispatcher.rescan(), clock, log }));
   const owned = building.move();
   return {
     ...core,
     engine,
     dispatcher,
-    sweep,
+    sweep: () => sweeper.sweep(),
     closeSync: () => {
       lease.removeSync();
       store.closeSync();
     },
     drain: async (options) => {
+      await sweeper.settled();
       await store.runs.flush();
       return dispatcher.drain({ deadlineMs: options?.deadlineMs ?? config.drainTimeoutMs });
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
-}
-
-function sweepRegularly(parts: { sweep: () => Promise<SweepReport>; dispatcher: Dispatcher; clock: Clock; log: Logger }): AsyncDisposable {
-  let timer: Disposable | undefined;
-  let closed = false;
-  const turn = async (): Promise<void> => {
-    try {
-      await parts.sweep();
-      await parts.dispatcher.rescan();
-    } catch (error) {
-      parts.log.warn("sweep failed", { error: error instanceof Error ? error.message : String(error) });
-    }
-    if (!closed) timer = parts.clock.timer(SWEEP_EVERY_MS, () => (current = turn()), { keepAlive: false });
-  };
-  let current = turn();
-  return {
-    [Symbol.asyncDispose]: async () => {
-      closed = true;
-      timer?.[Symbol.dispose]();
-      await current;
-    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { JsonValue } from "./json.ts";
+import type { JsonObject, JsonValue } from "./json.ts";
 import { MASK } from "./secret.ts";
 
 /** Shorter values are not masked: they occur in ordinary text. Unit: UTF-16 units. */
@@ -200,6 +200,10 @@ export function redactDeep(value: JsonValue): JsonValue {
   if (isList(value)) return value.map(redactDeep);
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [redact(key), redactDeep(item)]));
 }
+
+/** Applies {@link redact} to all texts of an object, keys included. */
+export const redactObject = (value: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(value).map(([key, item]) => [redact(key), redactDeep(item)]));
 
 const isList = (value: JsonValue): value is readonly JsonValue[] => Array.isArray(value);
 

@@ -1,10 +1,4 @@
-let segmenter: Intl.Segmenter | undefined;
-
-/** What a reader takes for one character each. Made at first use: that takes longer than most commands. */
-function graphemes(text: string): Iterable<{ readonly segment: string }> {
-  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
-  return segmenter.segment(text);
-}
+import { graphemes } from "../base/graphemes.ts";
 
 /** Shown two columns wide by terminals: emoji presentation, and the East Asian wide blocks. */
 const WIDE =

@@ -19,12 +19,15 @@ function readConfigFile(path: string): Record<string, unknown> | undefined {
   throw new BellhopError("config_invalid", { key: "config.json", source: path, problem: "not a JSON object" });
 }
 
+/** The environment of the process, for whoever looks up more than settings in it. */
+export const environment = (): NodeJS.ProcessEnv => process.env;
+
 /**
  * Settings from flags, environment (`BELLHOP_…`), `<home>/config.json` and defaults, in this order.
  * @throws config_invalid names the key, where the bad value came from and what is allowed
  */
 export function loadConfig(options: { readonly flags?: ConfigInput; readonly env?: NodeJS.ProcessEnv } = {}): Config {
-  const env = options.env ?? process.env;
+  const env = options.env ?? environment();
   const flags = options.flags ?? {};
   const home = flags.home ?? (env["BELLHOP_HOME"] || defaultHome());
   const path = join(home, "config.json");

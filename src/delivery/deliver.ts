@@ -38,7 +38,8 @@ export function openDeliver(parts: DeliverParts): Deliver {
       try {
         const block = await withBlockContext(parts.context, () => Block.load(destination));
         const channel = channelOf(block);
-        const attempt: OpenDestination["attempt"] = (delivery, signal) => attemptOnce({ ...parts, block, channel, delivery, signal });
+        const attempt: OpenDestination["attempt"] = (delivery, signal) =>
+          attemptOnce({ ...parts, block, channel, delivery, signal });
         return { profile: channel.profile, rate: channel.rate ?? null, attempt };
       } catch (error) {
         return unusable(error);
@@ -48,7 +49,9 @@ export function openDeliver(parts: DeliverParts): Deliver {
 }
 
 /** What cannot be loaded is not lost: each of its deliveries gets an attempt on the record that says why. */
-const LOAD_FAILURES: Readonly<Partial<Record<string, { readonly kind: "permanent" | "retry"; readonly reason: Reason }>>> = {
+const LOAD_FAILURES: Readonly<
+  Partial<Record<string, { readonly kind: "permanent" | "retry"; readonly reason: Reason }>>
+> = {
   block_not_found: { kind: "permanent", reason: "not-found" },
   invalid_block_reference: { kind: "permanent", reason: "not-found" },
   // Another process on the store may have the class.
@@ -76,7 +79,8 @@ function unusable(error: unknown): OpenDestination {
   const text = BellhopError.is(error) ? `${error.message} ${error.hint}` : messageOf(error);
   const detail = redact(text).slice(0, DETAIL_CHARS);
   const outcome: Outcome = kind === "permanent" ? { kind, reason, detail } : { kind, reason, detail, ambiguous: false };
-  return { profile: UNUSABLE_PROFILE, rate: null, attempt: () => Promise.resolve({ outcome, durationMs: 0, status: null }) };
+  const attempt = async (): Promise<SendResult> => unsent(outcome);
+  return { profile: UNUSABLE_PROFILE, rate: null, attempt };
 }
 
 interface Job extends DeliverParts {
@@ -88,10 +92,13 @@ interface Job extends DeliverParts {
 
 async function attemptOnce(job: Job): Promise<SendResult> {
   const { delivery, context, transport, block, signal } = job;
-  if (signal.aborted) return unsent({ kind: "retry", reason: "cancelled", detail: "the process is ending", ambiguous: false });
+  if (signal.aborted)
+    return unsent({ kind: "retry", reason: "cancelled", detail: "the process is ending", ambiguous: false });
   const payload = readPayload(delivery.payload);
-  if (payload === null) return unsent({ kind: "permanent", reason: "invalid-payload", detail: "the stored message cannot be read" });
-  const { message, remarks } = payload.kind === "run" ? await runMessage(payload, job) : { message: textMessage(payload, job), remarks: [] };
+  if (payload === null)
+    return unsent({ kind: "permanent", reason: "invalid-payload", detail: "the stored message cannot be read" });
+  const { message, remarks } =
+    payload.kind === "run" ? await runMessage(payload, job) : { message: textMessage(payload, job), remarks: [] };
   const result = await withBlockContext(context, () => sendThrough(block, message, { transport, signal }));
   if (result.outcome.kind !== "delivered" || remarks.length === 0) return result;
   return { ...result, outcome: { ...result.outcome, warnings: [...remarks, ...(result.outcome.warnings ?? [])] } };
@@ -125,14 +132,17 @@ async function runMessage(payload: RunPayload, job: Job): Promise<{ message: Mes
     occurredAt: context.state.timestamp,
     truncated: rendered.truncated,
   };
-  const problem = rendered.templateError === null ? [] : [`template: ${rendered.templateError} (used ${rendered.template})`];
+  const problem =
+    rendered.templateError === null ? [] : [`template: ${rendered.templateError} (used ${rendered.template})`];
   return { message, remarks: [...problem, ...rendered.warnings] };
 }
 
 /** Channels of plain formats put links below the text, where a template usually has printed it already. */
 function linksFor(url: unknown, body: string, dialect: Channel["dialect"]): Message["links"] {
   const prints = dialect === "text" || dialect === "html" || dialect === "markdown";
-  return typeof url !== "string" || (prints && body.includes(url)) ? [] : [{ label: "Open the run", url, primary: true }];
+  return typeof url !== "string" || (prints && body.includes(url))
+    ? []
+    : [{ label: "Open the run", url, primary: true }];
 }
 
 async function render(payload: RunPayload, { catalog, channel, clock }: Job): Promise<RenderedMessage> {
@@ -145,7 +155,12 @@ async function render(payload: RunPayload, { catalog, channel, clock }: Job): Pr
     // Rendering falls back by itself; this is for a bug in it, or a context stored by another version.
     const { title, summary } = payload.context;
     const text = typeof title === "string" ? title : "A run changed its state";
-    const plain = plainMessage({ title: text, body: typeof summary === "string" && summary !== "" ? summary : text, dialect, limits });
+    const plain = plainMessage({
+      title: text,
+      body: typeof summary === "string" && summary !== "" ? summary : text,
+      dialect,
+      limits,
+    });
     return { ...plain, template: "emergency", templateError: redact(messageOf(error)) };
   }
 }

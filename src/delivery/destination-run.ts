@@ -1,11 +1,11 @@
 import { messageOf } from "../base/errors.ts";
 import { redact } from "../base/redactor.ts";
 import type { SendResult } from "../channel/transport.ts";
-import type { Deliver, OpenDestination } from "./attempt.ts";
+import { type Deliver, logAttempt, type OpenDestination, readHistory, sendOnce } from "./attempt.ts";
 import type { Attempt, Delivery } from "./delivery.ts";
 import { type Decision, decide, needsHistory } from "./retry-policy.ts";
 import type { SettleQueue, StoreAccess, Traffic } from "./settle-queue.ts";
-import { storeBackoffMs } from "./store-backoff.ts";
+import { insist, storeBackoffMs } from "./store-backoff.ts";
 import { SubjectLanes } from "./subject-lanes.ts";
 import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
 
@@ -134,7 +134,10 @@ export class DestinationRun {
   /** Keeps the promise until it ends, so that the run does not end before. */
   #track(work: Promise<void>): void {
     const onBug = (error: unknown) =>
-      this.#parts.log.error("dispatcher step failed", { destination: this.#destination, error: redact(messageOf(error)) });
+      this.#parts.log.error("dispatcher step failed", {
+        destination: this.#destination,
+        error: redact(messageOf(error)),
+      });
     const tracked = work.catch(onBug).finally(() => {
       this.#pending.delete(tracked);
       this.#changed();
@@ -197,7 +200,8 @@ export class DestinationRun {
   #accept(claimed: readonly Delivery[], nowMs: number): void {
     for (const delivery of claimed) {
       if (delivery.expiresAtMs !== null && delivery.expiresAtMs <= nowMs) this.#track(this.#expire(delivery));
-      else if (!this.#lanes.add(delivery, nowMs)) this.#giveBack([delivery], this.#lanes.heldUntilMs(delivery.subject) ?? nowMs);
+      else if (!this.#lanes.add(delivery, nowMs))
+        this.#giveBack([delivery], this.#lanes.heldUntilMs(delivery.subject) ?? nowMs);
     }
   }
 
@@ -218,7 +222,11 @@ export class DestinationRun {
     const startedAtMs = clock.now();
     this.#sendingSinceMs.set(delivery.id, clock.monotonic());
     traffic.out += 1;
-    const { outcome, durationMs, status } = await this.#send(delivery, opened);
+    const { outcome, durationMs, status } = await sendOnce(delivery, {
+      opened,
+      signal: this.#abort.signal,
+      log: this.#parts.log,
+    });
     traffic.out -= 1;
     this.#sendingSinceMs.delete(delivery.id);
     if (this.#wasNotSent(outcome)) {
@@ -226,30 +234,34 @@ export class DestinationRun {
       return;
     }
     this.#changed();
-    const attempt: Attempt = { deliveryId: delivery.id, number: delivery.attempts + 1, startedAtMs, durationMs, outcome, status };
+    const attempt: Attempt = {
+      deliveryId: delivery.id,
+      number: delivery.attempts + 1,
+      startedAtMs,
+      durationMs,
+      outcome,
+      status,
+    };
     await this.#record(delivery, attempt, opened);
   }
 
   /** An attempt that was broken off before anything left the process is no attempt. */
   #wasNotSent(outcome: SendResult["outcome"]): boolean {
-    return this.#abort.signal.aborted && outcome.kind === "retry" && outcome.reason === "cancelled" && !outcome.ambiguous;
-  }
-
-  async #send(delivery: Delivery, opened: OpenDestination): Promise<SendResult> {
-    try {
-      return await opened.attempt(delivery, this.#abort.signal);
-    } catch (error) {
-      // A bug in a channel: the message may have left, and it is kept for another attempt.
-      this.#parts.log.error("a channel threw instead of giving an outcome", { deliveryId: delivery.id, error: redact(messageOf(error)) });
-      const detail = redact(messageOf(error)).slice(0, 500);
-      return { outcome: { kind: "retry", reason: "unexpected-response", detail, ambiguous: true }, durationMs: 0, status: null };
-    }
+    return (
+      this.#abort.signal.aborted && outcome.kind === "retry" && outcome.reason === "cancelled" && !outcome.ambiguous
+    );
   }
 
   async #record(delivery: Delivery, attempt: Attempt, opened: OpenDestination): Promise<void> {
     const { clock, random, settle, wake, onSettled } = this.#parts;
-    const facts = { delivery, outcome: attempt.outcome, profile: opened.profile, startedAtMs: attempt.startedAtMs, nowMs: clock.now() };
-    const history = needsHistory(facts) ? await this.#history(delivery) : [];
+    const facts = {
+      delivery,
+      outcome: attempt.outcome,
+      profile: opened.profile,
+      startedAtMs: attempt.startedAtMs,
+      nowMs: clock.now(),
+    };
+    const history = needsHistory(facts) ? await readHistory(delivery, this.#parts) : [];
     const decision = decide({ ...facts, history, random });
     const { pauseUntilMs, ...rest } = decision;
     // Held and paused before anything is written, so that no attempt starts meanwhile that should not.
@@ -257,64 +269,52 @@ export class DestinationRun {
     const behind = decision.to === "queued" ? this.#lanes.hold(delivery.subject, retryAtMs) : [];
     if (pauseUntilMs !== null) await this.#pause(pauseUntilMs);
     this.#giveBack(behind, retryAtMs);
-    this.#report(delivery, attempt, decision);
+    logAttempt({ delivery, attempt, decision }, this.#parts);
     const written = await settle.push({ attempt, ...rest });
     if (decision.to !== "queued") this.#lanes.done(delivery.subject);
     else if (written) wake(retryAtMs);
     if (written) onSettled(decision);
   }
 
-  async #history(delivery: Delivery): Promise<readonly Attempt[]> {
-    try {
-      return (await this.#parts.outbox.attempts(delivery.id)).slice(-delivery.attempts);
-    } catch (error) {
-      // Without it the number of attempts still bounds the retries.
-      this.#parts.log.warn("earlier attempts could not be read", { deliveryId: delivery.id, error: redact(messageOf(error)) });
-      return [];
-    }
-  }
-
   async #pause(untilMs: number): Promise<void> {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs);
     this.#changed();
     this.#parts.wake(untilMs);
-    await this.#insist("the pause of a destination could not be stored", () => this.#parts.outbox.pause(this.#destination, untilMs));
+    await this.#insist("the pause of a destination could not be stored", () =>
+      this.#parts.outbox.pause(this.#destination, untilMs),
+    );
   }
 
   #giveBack(deliveries: readonly Delivery[], nextAttemptAtMs: number): void {
     if (deliveries.length === 0) return;
     const ids = deliveries.map((delivery) => delivery.id);
     if (nextAttemptAtMs > this.#parts.clock.now()) this.#parts.wake(nextAttemptAtMs);
-    this.#track(this.#insist("claimed deliveries could not be given back", () => this.#parts.outbox.release(ids, nextAttemptAtMs)));
+    this.#track(
+      this.#insist("claimed deliveries could not be given back", () =>
+        this.#parts.outbox.release(ids, nextAttemptAtMs),
+      ),
+    );
   }
 
   async #expire(delivery: Delivery): Promise<void> {
     const { outbox, clock, onSettled } = this.#parts;
     const to = delivery.attempts === 0 ? "suppressed" : "dead";
     const detail = "expired before it could be sent";
-    await this.#insist("an expired delivery could not be ended", () => outbox.retire([delivery.id], to, "expired", detail));
-    onSettled({ to, nextAttemptAtMs: clock.now(), reason: "expired", detail, providerId: null, uncertain: delivery.uncertain, pauseUntilMs: null });
+    await this.#insist("an expired delivery could not be ended", () =>
+      outbox.retire([delivery.id], to, "expired", detail),
+    );
+    onSettled({
+      to,
+      nextAttemptAtMs: clock.now(),
+      reason: "expired",
+      detail,
+      providerId: null,
+      uncertain: delivery.uncertain,
+      pauseUntilMs: null,
+    });
   }
 
-  /** Tries a few times; what still fails then is left `sending` and recovered when this lease ends. */
-  async #insist(message: string, write: () => Promise<unknown>): Promise<void> {
-    const { clock, random, log } = this.#parts;
-    for (let failures = 1; failures <= 5; failures += 1) {
-      try {
-        await write();
-        return;
-      } catch (error) {
-        log.warn(message, { destination: this.#destination, tries: failures, error: redact(messageOf(error)) });
-        if (failures < 5) await clock.sleep(storeBackoffMs(failures, random));
-      }
-    }
-  }
-
-  #report(delivery: Delivery, attempt: Attempt, { to, reason, nextAttemptAtMs }: Decision): void {
-    const { log, clock } = this.#parts;
-    const fields = { deliveryId: delivery.id, destination: this.#destination, attempt: attempt.number, reason, status: attempt.status };
-    if (to === "delivered") log.debug("delivered", fields);
-    else if (to === "queued") log.warn("delivery attempt failed", { ...fields, retryInMs: Math.max(0, nextAttemptAtMs - clock.now()) });
-    else log.error("delivery given up", fields);
+  #insist(message: string, write: () => Promise<unknown>): Promise<void> {
+    return insist({ ...this.#parts, message, fields: { destination: this.#destination } }, write);
   }
 }

@@ -3,7 +3,7 @@ import { redact } from "../base/redactor.ts";
 import type { Deliver } from "./attempt.ts";
 import { DestinationRun } from "./destination-run.ts";
 import { type DrainOptions, type DrainReport, drain } from "./drain.ts";
-import { openSettleQueue, type SettleQueue, type StoreAccess, type Traffic } from "./settle-queue.ts";
+import { SettleQueue, type StoreAccess, type Traffic } from "./settle-queue.ts";
 import { storeBackoffMs } from "./store-backoff.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 import { startWakeHeap, type WakePort } from "./wake-heap.ts";
@@ -89,7 +89,7 @@ class InProcessDispatcher implements Dispatcher {
     this.#parts = parts;
     this.#concurrency = parts.concurrency ?? DEFAULT_CONCURRENCY;
     this.#heap = startWakeHeap({ clock: parts.clock, onDue: (destination) => this.#onDue(destination) });
-    this.#settle = openSettleQueue({ ...parts, traffic: this.#traffic });
+    this.#settle = new SettleQueue({ ...parts, traffic: this.#traffic });
     this.#subscription = parts.outbox.onEnqueued((destinations) => {
       for (const destination of destinations) this.#onDue(destination);
     });

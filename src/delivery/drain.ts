@@ -64,7 +64,12 @@ export async function drain(options: DrainOptions, view: DrainView): Promise<Dra
     options.signal?.removeEventListener("abort", onAbort);
   }
   const { delivered, dead } = view.totals();
-  return { delivered: delivered - before.delivered, dead: dead - before.dead, queued: await countQueued(view), inFlight: view.inFlight() };
+  return {
+    delivered: delivered - before.delivered,
+    dead: dead - before.dead,
+    queued: await countQueued(view),
+    inFlight: view.inFlight(),
+  };
 }
 
 async function sendUntil(over: AbortSignal, untilMs: number, view: DrainView): Promise<void> {

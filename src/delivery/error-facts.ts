@@ -17,7 +17,13 @@ const OWN_FOLDER = dirname(dirname(fileURLToPath(import.meta.url))) + sep;
 export function errorFacts(thrown: unknown): ErrorFacts {
   if (!(thrown instanceof Error)) {
     const text = cut(textOf(thrown), MESSAGE_CHARS);
-    return { type: typeof thrown === "object" && thrown !== null ? "Object" : typeof thrown, message: text, first_line: firstLine(text), stack: null, location: null };
+    return {
+      type: typeof thrown === "object" && thrown !== null ? "Object" : typeof thrown,
+      message: text,
+      first_line: firstLine(text),
+      stack: null,
+      location: null,
+    };
   }
   const message = cut(textOf(thrown.message), MESSAGE_CHARS);
   const stack = stackOf(thrown, 0);
@@ -55,7 +61,8 @@ function stackOf(error: Error, depth: number): string {
 }
 
 /** `    at load (file:///app/flows/etl.ts:41:7)`, `    at async /app/main.ts:3:1` and the like. */
-const FRAME = /^\s+at (?:async )?(?:(?<name>[^(]+?) \()?(?<file>(?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^()]*?):(?<line>\d+):(?<column>\d+)\)?$/;
+const FRAME =
+  /^\s+at (?:async )?(?:(?<name>[^(]+?) \()?(?<file>(?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^()]*?):(?<line>\d+):(?<column>\d+)\)?$/;
 
 /** First frame that is neither Node's, a dependency's nor ours: `flows/etl.ts:41:7 in load`. */
 function locationOf(error: Error): string | null {

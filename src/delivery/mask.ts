@@ -18,7 +18,10 @@ export function scrubDeep(value: JsonValue): JsonValue {
   if (typeof value !== "object" || value === null) return value;
   if (isList(value)) return value.map(scrubDeep);
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [redact(key), SECRET_NAME.test(key) && item !== null ? MASK : scrubDeep(item)]),
+    Object.entries(value).map(([key, item]) => [
+      redact(key),
+      SECRET_NAME.test(key) && item !== null ? MASK : scrubDeep(item),
+    ]),
   );
 }
 

@@ -53,9 +53,15 @@ export function messageContext(change: StateChange, options: ContextOptions): Ru
  * that {@link messageContext} throws, because a plain message is better than none.
  */
 export function plainContext(change: StateChange, options: ContextOptions): RunMessage {
-  const bare = <R extends RunFields>(run: R): R => ({ ...run, labels: {}, ...("parameters" in run ? { parameters: {} } : {}) });
+  const bare = <R extends RunFields>(run: R): R => ({
+    ...run,
+    labels: {},
+    ...("parameters" in run ? { parameters: {} } : {}),
+  });
   const flowRun = change.flowRun == null ? null : bare(change.flowRun);
-  return finish(factsOf({ ...change, run: bare(change.run), flowRun, error: undefined }, { ...options, vars: {} }, undefined));
+  return finish(
+    factsOf({ ...change, run: bare(change.run), flowRun, error: undefined }, { ...options, vars: {} }, undefined),
+  );
 }
 
 /** Masks first, so that a secret cannot survive by being cut in two by a title. */
@@ -68,7 +74,10 @@ function finish(facts: RunFacts): RunMessage {
 function scrubFacts(facts: RunFacts): RunFacts {
   const { links, hub, flow, flow_run: run, task_run: task, ...rest } = facts;
   // `scrubDeep` keeps the shape of what it is given; its type only says that it is JSON.
-  const masked = scrubDeep({ ...rest, flow, flow_run: run, task_run: task }) as unknown as Omit<RunFacts, "links" | "hub">;
+  const masked = scrubDeep({ ...rest, flow, flow_run: run, task_run: task }) as unknown as Omit<
+    RunFacts,
+    "links" | "hub"
+  >;
   return { ...masked, links, hub };
 }
 
@@ -205,4 +214,3 @@ function linksFor(uiUrl: string | null): Links {
     logs: (id) => (id === null ? null : link(`runs/${id}/logs`)),
   };
 }
-

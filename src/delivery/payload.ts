@@ -5,7 +5,13 @@ import type { RunMessage } from "../templating/context.ts";
 /** What a delivery row holds in order to be rendered: everything, so that it can be sent after the run is long gone. */
 export type Payload =
   /** A message about a run, rendered for the channel when it is sent. */
-  | { readonly kind: "run"; readonly template: string; readonly severity: Severity; readonly vars: JsonObject; readonly context: RunMessage }
+  | {
+      readonly kind: "run";
+      readonly template: string;
+      readonly severity: Severity;
+      readonly vars: JsonObject;
+      readonly context: RunMessage;
+    }
   /** Text as a direct send had it; stored so that it can be replayed. */
   | { readonly kind: "text"; readonly title: string; readonly body: string };
 

@@ -37,7 +37,12 @@ export interface DecisionInput {
  * Whether the earlier attempts can change the decision. They are rarely needed, and reading them costs a query for
  * each failed attempt.
  */
-export function needsHistory({ delivery, outcome, profile, nowMs }: Omit<DecisionInput, "history" | "random">): boolean {
+export function needsHistory({
+  delivery,
+  outcome,
+  profile,
+  nowMs,
+}: Omit<DecisionInput, "history" | "random">): boolean {
   if (outcome.kind !== "retry" || delivery.attempts === 0) return false;
   const { maxAgeMs } = RETRY_PROFILES[profile];
   // Half of the age: the next delay is not known yet, and no delay of a profile is longer than that.
@@ -78,12 +83,16 @@ function decideRetry(input: DecisionInput, outcome: RetryOutcome): RetryDecision
   });
 
   if (profileName === "sms" && outcome.ambiguous) {
-    return dead(outcome.reason, `${outcome.detail} (may have arrived; a text message is not sent twice without being asked)`);
+    return dead(
+      outcome.reason,
+      `${outcome.detail} (may have arrived; a text message is not sent twice without being asked)`,
+    );
   }
   if (outcome.maxAttempts !== undefined && attemptsFor(outcome, input.history) >= outcome.maxAttempts) {
     return dead(outcome.reason, outcome.detail);
   }
-  if (attempts >= profile.maxAttempts) return dead("attempts-exhausted", `${attempts} attempts; the last one: ${outcome.detail}`);
+  if (attempts >= profile.maxAttempts)
+    return dead("attempts-exhausted", `${attempts} attempts; the last one: ${outcome.detail}`);
   if (delivery.expiresAtMs !== null && nextAttemptAtMs >= delivery.expiresAtMs) {
     return dead("expired", `no attempt left before it expires; the last one: ${outcome.detail}`);
   }
@@ -91,7 +100,13 @@ function decideRetry(input: DecisionInput, outcome: RetryOutcome): RetryDecision
   if (outcome.afterMs === undefined && nextAttemptAtMs - firstAttemptMs(input) > profile.maxAgeMs) {
     return dead("expired", `tried for too long; the last attempt: ${outcome.detail}`);
   }
-  return { to: "queued", nextAttemptAtMs, reason: isQuota ? "quota" : outcome.reason, detail: outcome.detail, pauseUntilMs };
+  return {
+    to: "queued",
+    nextAttemptAtMs,
+    reason: isQuota ? "quota" : outcome.reason,
+    detail: outcome.detail,
+    pauseUntilMs,
+  };
 }
 
 function serverDelayMs({ reason, afterMs }: RetryOutcome): number | undefined {

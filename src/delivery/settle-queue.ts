@@ -26,15 +26,6 @@ interface Entry {
   readonly done: (written: boolean) => void;
 }
 
-/**
- * Writes results in batches: while one transaction runs, the next batch gathers. A result that cannot be written stays
- * here and is tried again, so that a busy store delays a delivery and never repeats it.
- */
-export interface SettleQueue extends AsyncDisposable {
-  /** Resolves with true when the result is durable; with false when the store refused it, or the queue was closed first. */
-  push(settlement: Settlement): Promise<boolean>;
-}
-
 /** Attempts of this process that are out. */
 export interface Traffic {
   out: number;
@@ -47,87 +38,105 @@ export interface StoreAccess {
   readonly log: Logger;
 }
 
-export function openSettleQueue({ outbox, clock, random, log, traffic }: StoreAccess & { readonly traffic: Traffic }): SettleQueue {
-  let waiting: Entry[] = [];
-  const closing = new AbortController();
-  let batchSize = LARGEST_BATCH;
-  let failures = 0;
-  let writing: Promise<void> | undefined;
+/**
+ * Writes results in batches: while one transaction runs, the next batch gathers. A result that cannot be written stays
+ * here and is tried again, so that a busy store delays a delivery and never repeats it.
+ */
+export class SettleQueue implements AsyncDisposable {
+  readonly #parts: StoreAccess & { readonly traffic: Traffic };
+  readonly #closing = new AbortController();
+  #waiting: Entry[] = [];
+  #batchSize = LARGEST_BATCH;
+  #failures = 0;
+  #writing: Promise<void> | undefined;
 
-  const onFailure = (error: unknown): void => {
-    const [first, ...others] = waiting;
-    if (batchSize === 1 && first !== undefined) {
+  constructor(parts: StoreAccess & { readonly traffic: Traffic }) {
+    this.#parts = parts;
+  }
+
+  /** Resolves with true when the result is durable; with false when the store refused it, or the queue was closed first. */
+  push(settlement: Settlement): Promise<boolean> {
+    return new Promise((done) => {
+      this.#waiting.push({ settlement, done });
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  /** Results that come later are still taken, and tried a few times each. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#failures = 0;
+    this.#closing.abort();
+    await this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    // What is settled in the same turn goes into the same transaction.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      await this.#gather();
+      await this.#writeBatch();
+      if (this.#failures === 0) continue;
+      if (this.#closing.signal.aborted && this.#failures >= LAST_TRIES * this.#waiting.length) this.#giveUp();
+      else await this.#pauseAfterFailure();
+    }
+    this.#writing = undefined;
+  }
+
+  async #gather(): Promise<void> {
+    const { clock, traffic } = this.#parts;
+    const { signal } = this.#closing;
+    if (traffic.out === 0 || this.#waiting.length >= GATHER_ENOUGH || this.#failures > 0 || signal.aborted) return;
+    // An abort only ends the wait early.
+    await clock.sleep(GATHER_MS, signal).catch(() => undefined);
+  }
+
+  async #writeBatch(): Promise<void> {
+    const batch = this.#waiting.slice(0, this.#batchSize);
+    try {
+      await this.#parts.outbox.settle(batch.map((entry) => entry.settlement));
+    } catch (error) {
+      this.#onFailure(error);
+      return;
+    }
+    this.#failures = 0;
+    this.#batchSize = Math.min(LARGEST_BATCH, this.#batchSize * 2);
+    this.#waiting = this.#waiting.slice(batch.length);
+    for (const entry of batch) entry.done(true);
+  }
+
+  #onFailure(error: unknown): void {
+    const { log } = this.#parts;
+    const [first, ...others] = this.#waiting;
+    if (this.#batchSize === 1 && first !== undefined) {
       if (errorCode(error) === "delivery_move_refused") {
         // This process was taken for dead and the delivery was queued again: the result comes too late.
-        log.warn("the result of an attempt was refused", { deliveryId: first.settlement.attempt.deliveryId, error: messageOf(error) });
-        waiting = others;
-        failures = 0;
+        const { deliveryId } = first.settlement.attempt;
+        log.warn("the result of an attempt was refused", { deliveryId, error: redact(messageOf(error)) });
+        this.#waiting = others;
+        this.#failures = 0;
         first.done(false);
         return;
       }
       // Last from now on: a single bad result must not hold up the others.
-      waiting = [...others, first];
+      this.#waiting = [...others, first];
     }
-    failures += 1;
-    batchSize = 1;
-    log.warn("results of deliveries could not be written", { count: waiting.length, tries: failures, error: redact(messageOf(error)) });
-  };
+    this.#failures += 1;
+    this.#batchSize = 1;
+    const fields = { count: this.#waiting.length, tries: this.#failures, error: redact(messageOf(error)) };
+    log.warn("results of deliveries could not be written", fields);
+  }
 
-  const writeBatch = async (): Promise<void> => {
-    const batch = waiting.slice(0, batchSize);
-    try {
-      await outbox.settle(batch.map((entry) => entry.settlement));
-    } catch (error) {
-      onFailure(error);
-      return;
-    }
-    failures = 0;
-    batchSize = Math.min(LARGEST_BATCH, batchSize * 2);
-    waiting = waiting.slice(batch.length);
-    for (const entry of batch) entry.done(true);
-  };
-
-  const gather = async (): Promise<void> => {
-    if (traffic.out === 0 || waiting.length >= GATHER_ENOUGH || failures > 0 || closing.signal.aborted) return;
-    // An abort only ends the wait early.
-    await clock.sleep(GATHER_MS, closing.signal).catch(() => undefined);
-  };
-
-  const pauseAfterFailure = async (): Promise<void> => {
-    if (closing.signal.aborted) return clock.sleep(LAST_TRY_WAIT_MS);
+  async #pauseAfterFailure(): Promise<void> {
+    const { clock, random } = this.#parts;
+    const { signal } = this.#closing;
+    if (signal.aborted) return clock.sleep(LAST_TRY_WAIT_MS);
     // An abort only ends the wait early: the last tries come now.
-    await clock.sleep(storeBackoffMs(failures, random), closing.signal).catch(() => undefined);
-  };
+    await clock.sleep(storeBackoffMs(this.#failures, random), signal).catch(() => undefined);
+  }
 
-  const giveUp = (): void => {
-    log.error("results of deliveries were left unwritten", { count: waiting.length });
-    for (const entry of waiting) entry.done(false);
-    waiting = [];
-  };
-
-  const writeAll = async (): Promise<void> => {
-    // What is settled in the same turn goes into the same transaction.
-    await Promise.resolve();
-    while (waiting.length > 0) {
-      await gather();
-      await writeBatch();
-      if (failures === 0) continue;
-      if (closing.signal.aborted && failures >= LAST_TRIES * waiting.length) giveUp();
-      else await pauseAfterFailure();
-    }
-    writing = undefined;
-  };
-
-  return {
-    push: (settlement) =>
-      new Promise((done) => {
-        waiting.push({ settlement, done });
-        writing ??= writeAll();
-      }),
-    async [Symbol.asyncDispose]() {
-      failures = 0;
-      closing.abort();
-      await writing;
-    },
-  };
+  #giveUp(): void {
+    this.#parts.log.error("results of deliveries were left unwritten", { count: this.#waiting.length });
+    for (const entry of this.#waiting) entry.done(false);
+    this.#waiting = [];
+  }
 }

@@ -17,7 +17,8 @@ export function createTokenBucket({ capacity, refillPerSecond }: RateLimit): Tok
   let countedAtMs: number | undefined;
 
   const refill = (nowMs: number): void => {
-    if (countedAtMs !== undefined) tokens = Math.min(size, tokens + (Math.max(0, nowMs - countedAtMs) * refillPerSecond) / 1_000);
+    if (countedAtMs !== undefined)
+      tokens = Math.min(size, tokens + (Math.max(0, nowMs - countedAtMs) * refillPerSecond) / 1_000);
     countedAtMs = nowMs;
   };
 

@@ -21,7 +21,10 @@ interface Entry {
  * Wakes destinations in this process, earliest first, with one timer for all. The timer does not hold the process open.
  * A destination may wait for several instants; each of them calls back once.
  */
-export function startWakeHeap(parts: { readonly clock: Clock; readonly onDue: (destination: string) => void }): WakePort {
+export function startWakeHeap(parts: {
+  readonly clock: Clock;
+  readonly onDue: (destination: string) => void;
+}): WakePort {
   const { clock, onDue } = parts;
   const heap: Entry[] = [];
   const known = new Set<string>();

@@ -1,6 +1,7 @@
 import { messageOf } from "../base/errors.ts";
-import { redact } from "../base/redactor.ts";
+import { redact, redactObject } from "../base/redactor.ts";
 import { advance, type Bookkeeping } from "../orchestration/bookkeeping.ts";
+import type { DeclaredHook } from "../runs/declared-hook.ts";
 import type { DeliveryRequest } from "../runs/delivery-request.ts";
 import type { TaskRunRecord } from "../runs/flow-run.ts";
 import type { RunChange } from "../runs/run-store.ts";
@@ -51,10 +52,12 @@ export function prepare(
     state: to,
     follows: from?.id ?? null,
     requests,
-    ...(isFirst ? { hooks: run.declared } : {}),
+    ...(isFirst ? { hooks: run.declared.map(stored) } : {}),
   };
   return { change, move };
 }
+
+const stored = (hook: DeclaredHook): DeclaredHook => ({ ...hook, options: redactObject(hook.options) });
 
 function accept(run: ActiveRun, to: State, from: State | null): void {
   const { record, tracking, engine } = run;

@@ -1,13 +1,13 @@
 import { newId } from "../base/ids.ts";
 import { errorClass } from "../base/errors.ts";
-import { redact } from "../base/redactor.ts";
+import { maskWhile, redact } from "../base/redactor.ts";
 import { advance, UNTOUCHED } from "../orchestration/bookkeeping.ts";
 import { decide, type Decision } from "../orchestration/decide.ts";
 import { stateFromThrown } from "../orchestration/final-state.ts";
 import { retryDelaySeconds } from "../orchestration/retry.ts";
 import type { FlowRunRecord, TaskRunRecord } from "../runs/flow-run.ts";
 import { flowRunName, taskRunName } from "../runs/run-names.ts";
-import { storedParameters } from "../runs/stored-parameters.ts";
+import { secretTexts, storedParameters } from "../runs/stored-parameters.ts";
 import { Pending, Retrying, Running } from "../states/constructors.ts";
 import { acceptState, type State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
@@ -47,6 +47,7 @@ export async function runFlow(call: FlowCall): Promise<Ended> {
   const caller = currentFrame() ?? null;
   if (caller !== null) checkBoundary(caller);
   const { args, refusal } = call.flow.parameters === null ? { args: call.args, refusal: null } : await validated(call);
+  using _masked = maskWhile(secretTexts(namedParameters(args)));
   const tracking = trackInParent(call, caller?.run.flow ?? null);
   const run = new ActiveRun({
     engine: call.engine,
@@ -57,7 +58,7 @@ export async function runFlow(call: FlowCall): Promise<Ended> {
     args,
   });
   track(run, watcher);
-  return supervise(run, call.options.signal, () => live(run, call.flow, refusal));
+  return await supervise(run, call.options.signal, () => live(run, call.flow, refusal));
 }
 
 interface Checked {

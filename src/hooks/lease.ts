@@ -7,7 +7,7 @@ import type { Lease, LeaseStore } from "../runs/lease-store.ts";
 import { bootId, hostName } from "./process-identity.ts";
 
 /** Sign of life. Six of them are missed before another machine takes the process for dead. */
-export const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 5_000;
 
 export interface LeaseParts {
   readonly leases: LeaseStore;
@@ -30,7 +30,14 @@ export interface HeldLease extends AsyncDisposable {
 /** Announces this process to the others on the store, and goes on doing so while it lives. */
 export async function holdLease({ leases, clock, log }: LeaseParts): Promise<HeldLease> {
   const nowMs = clock.now();
-  const lease: Lease = { id: newId(), pid: process.pid, host: hostName(), bootId: bootId(clock), startedAtMs: nowMs, heartbeatAtMs: nowMs };
+  const lease: Lease = {
+    id: newId(),
+    pid: process.pid,
+    host: hostName(),
+    bootId: bootId(clock),
+    startedAtMs: nowMs,
+    heartbeatAtMs: nowMs,
+  };
   await leases.acquire(lease);
   let wasLost = false;
   let isClosed = false;
@@ -55,7 +62,9 @@ export async function holdLease({ leases, clock, log }: LeaseParts): Promise<Hel
       () => {
         beating = beat()
           // The next heartbeat tries again.
-          .catch((error: unknown) => log.warn("lease could not be renewed", { leaseId: lease.id, error: redact(messageOf(error)) }))
+          .catch((error: unknown) =>
+            log.warn("lease could not be renewed", { leaseId: lease.id, error: redact(messageOf(error)) }),
+          )
           .finally(() => {
             if (!isClosed) arm();
           });

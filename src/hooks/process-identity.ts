@@ -36,7 +36,9 @@ function processNamespace(): string {
 
 /** Where process numbers mean the same: one boot of one machine (on Linux, one process namespace of it). */
 export function bootId(clock: Clock): string {
-  const boot = readText("/proc/sys/kernel/random/boot_id") ?? `since ${Math.round((clock.now() - uptime() * 1_000) / BOOT_STEP_MS)}`;
+  const boot =
+    readText("/proc/sys/kernel/random/boot_id") ??
+    `since ${Math.round((clock.now() - uptime() * 1_000) / BOOT_STEP_MS)}`;
   return `${boot} ${processNamespace()}`.trimEnd();
 }
 
@@ -57,7 +59,8 @@ export function isProcessAlive(lease: Lease, clock: Clock): boolean | undefined 
   if (other.hasEnded) return false;
   // The number was given to a new process if that one began after the last sign of life. Both start times are counted
   // from the same boot, so that neither a clock that was set nor a container's view of the uptime matters.
-  const startedAtMs = clock.now() - process.uptime() * 1_000 + ((other.startTicks - self.startTicks) * 1_000) / TICKS_PER_SECOND;
+  const startedAtMs =
+    clock.now() - process.uptime() * 1_000 + ((other.startTicks - self.startTicks) * 1_000) / TICKS_PER_SECOND;
   return startedAtMs <= lease.heartbeatAtMs + START_SLACK_MS;
 }
 

@@ -16,7 +16,7 @@ import { StateType } from "../states/state-type.ts";
 import { isProcessAlive } from "./process-identity.ts";
 
 /** Without a sign of life for this long, a process that cannot be looked at counts as dead. */
-export const LEASE_EXPIRY_MS = 30_000;
+const LEASE_EXPIRY_MS = 30_000;
 
 /** Rows read at once, and pages of them, when looking for work of processes that are gone. */
 const PAGE = 200;
@@ -63,7 +63,10 @@ export async function sweepDeadRuns(parts: SweepParts): Promise<SweepReport> {
   // Before the leases are read: whoever appears in here had announced itself already.
   const holders = await holdersOfWork(parts);
   const others = await leases.others(leaseId);
-  for (const gone of [...others.filter((lease) => isDead(lease, parts)).map(goneWith), ...withoutLease(holders, [leaseId, ...others.map(({ id }) => id)])]) {
+  for (const gone of [
+    ...others.filter((lease) => isDead(lease, parts)).map(goneWith),
+    ...withoutLease(holders, [leaseId, ...others.map(({ id }) => id)]),
+  ]) {
     try {
       const ended = await crashRuns(gone, parts);
       const recovered = await parts.outbox.recover(gone.leaseId, parts.clock.now());
@@ -76,7 +79,10 @@ export async function sweepDeadRuns(parts: SweepParts): Promise<SweepReport> {
       log.info("cleaned up after a dead process", { leaseId: gone.leaseId, runs: ended.length, deliveries: recovered });
     } catch (error) {
       // One process whose leftovers cannot be ended must not keep the others from being found; the next sweep tries again.
-      log.error("a dead process could not be cleaned up after", { leaseId: gone.leaseId, error: redact(messageOf(error)) });
+      log.error("a dead process could not be cleaned up after", {
+        leaseId: gone.leaseId,
+        error: redact(messageOf(error)),
+      });
     }
   }
   return { ...report, crashed };
@@ -91,7 +97,11 @@ interface Gone {
   readonly who: string;
 }
 
-const goneWith = ({ id, pid, host }: Lease): Gone => ({ leaseId: id, hasLease: true, who: `Process ${pid} on ${host} disappeared` });
+const goneWith = ({ id, pid, host }: Lease): Gone => ({
+  leaseId: id,
+  hasLease: true,
+  who: `Process ${pid} on ${host} disappeared`,
+});
 
 /** Leases that still hold an open flow run or a delivery. */
 async function holdersOfWork({ runs, outbox }: SweepParts): Promise<ReadonlySet<string>> {
@@ -109,7 +119,9 @@ async function holdersOfWork({ runs, outbox }: SweepParts): Promise<ReadonlySet<
 }
 
 const withoutLease = (holders: ReadonlySet<string>, known: readonly string[]): Gone[] =>
-  [...holders].filter((id) => !known.includes(id)).map((leaseId) => ({ leaseId, hasLease: false, who: "The process that ran it ended" }));
+  [...holders]
+    .filter((id) => !known.includes(id))
+    .map((leaseId) => ({ leaseId, hasLease: false, who: "The process that ran it ended" }));
 
 function isDead(lease: Lease, { clock, isAlive }: SweepParts): boolean {
   const known = isAlive === undefined ? isProcessAlive(lease, clock) : isAlive(lease);
@@ -145,9 +157,20 @@ async function crash(run: RunRecord, { gone, flowRuns }: Around, { clock, runs }
   const timestampMicros: Micros = Math.max(clock.nowMicros(), run.state.timestampMicros + 1);
   const flowRunId = run.kind === "flow-run" ? run.id : run.flowRunId;
   acceptState(to, { timestampMicros, flowRunId, taskRunId: run.kind === "task-run" ? run.id : null });
-  const flowRun = run.kind === "task-run" && flowRunId !== null ? (flowRuns.get(flowRunId) ?? (await runs.readFlowRun(flowRunId))) : null;
+  const flowRun =
+    run.kind === "task-run" && flowRunId !== null
+      ? (flowRuns.get(flowRunId) ?? (await runs.readFlowRun(flowRunId)))
+      : null;
   const after = { ...run, ...advance(run, run.state, to), state: to, leaseId: null };
-  return { object: null, run: after, flowRun, from: run.state, to, declared: await runs.readDeclaredHooks(run.id), error: undefined };
+  return {
+    object: null,
+    run: after,
+    flowRun,
+    from: run.state,
+    to,
+    declared: await runs.readDeclaredHooks(run.id),
+    error: undefined,
+  };
 }
 
 /** A run that was being cancelled accepts no other end. */
@@ -191,4 +214,5 @@ function childrenFirst(runs: readonly RunRecord[]): RunRecord[] {
 }
 
 /** A child flow run hangs on the task run that stands for it in its parent, where there is one. */
-const parentOf = (run: RunRecord): string | null => (run.kind === "task-run" ? run.flowRunId : (run.parentTaskRunId ?? run.parentFlowRunId));
+const parentOf = (run: RunRecord): string | null =>
+  run.kind === "task-run" ? run.flowRunId : (run.parentTaskRunId ?? run.parentFlowRunId);

@@ -17,6 +17,17 @@ export function storedParameters(parameters: Readonly<Record<string, unknown>>):
 
 const isSecretKey = (key: string): boolean => SECRET_KEY.test(key);
 
+/** The texts in parameters whose keys say that they are secret; they are masked in what the run stores about itself. */
+export function secretTexts(parameters: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.entries(parameters).flatMap(([key, value]) => textsIn(value, isSecretKey(key), 0));
+}
+
+function textsIn(value: unknown, isSecret: boolean, depth: number): readonly string[] {
+  if (typeof value === "string") return isSecret ? [value] : [];
+  if (depth >= MAX_DEPTH || !(Array.isArray(value) || isPlain(value))) return [];
+  return Object.entries(value).flatMap(([key, item]) => textsIn(item, isSecret || isSecretKey(key), depth + 1));
+}
+
 function stored(value: unknown, parents: readonly object[]): JsonValue {
   if (value === null || typeof value === "boolean") return value;
   if (typeof value === "string") return redact(value);

@@ -1,7 +1,7 @@
 import { BellhopError } from "../base/errors.ts";
 import type { RenderRequest } from "./render.ts";
 import { templateForState } from "./template-for-state.ts";
-import type { TemplateOrigin, TemplateSource } from "./template-source.ts";
+import type { TemplateCatalog, TemplateOrigin, TemplateSource } from "./template-source.ts";
 import { INLINE_VARIANT, VARIANTS_OF } from "./variants.ts";
 
 /** One thing to try: the file of a variant, or the files of a mail in parts. */
@@ -20,15 +20,38 @@ export interface Candidates {
 
 const ORIGINS = ["inline", "project", "built-in"] as const;
 
+/** A catalog never changes, so neither does what it has for a name and a channel. */
+const known = new WeakMap<TemplateCatalog, Map<string, Candidates>>();
+
 /**
  * Everything a message can be rendered from, best first: the variants of the wanted template in the order of the
  * channel, source by source, then the built-in template of the state.
  */
 export function candidatesFor(request: RenderRequest): Candidates {
   const { catalog, context, dialect } = request;
-  const variants = request.variants ?? VARIANTS_OF[dialect];
   const kind = templateForState(context.state.type, context.state.name);
   const wanted = request.name ?? kind;
+  const variants = request.variants ?? VARIANTS_OF[dialect];
+  if (request.inline !== undefined) return find(request, { kind, wanted, variants });
+  const byKey = known.get(catalog) ?? new Map<string, Candidates>();
+  known.set(catalog, byKey);
+  const key = `${wanted}\n${kind}\n${variants.join()}`;
+  const found = byKey.get(key) ?? find(request, { kind, wanted, variants });
+  // Names come from code and stored hooks; the bound is for a caller that makes them up.
+  if (byKey.size < CHOICES_KEPT) byKey.set(key, found);
+  return found;
+}
+
+const CHOICES_KEPT = 500;
+
+interface Wanted {
+  readonly kind: string;
+  readonly wanted: string;
+  readonly variants: readonly string[];
+}
+
+function find(request: RenderRequest, { kind, wanted, variants }: Wanted): Candidates {
+  const { catalog } = request;
   const inline = inlineSources(request, wanted);
   let problem: string | null = null;
   let named: readonly TemplateSource[] = [];

@@ -70,7 +70,11 @@ function withPreheader(html: string, preheader: string): string {
 }
 
 /** Conditions leave empty lines behind; one is enough between paragraphs. */
-const tidy = (text: string): string => text.replaceAll(/[ \t]+\n/g, "\n").replaceAll(/\n{3,}/g, "\n\n").trim();
+function tidy(text: string): string {
+  const hasTails = text.includes(" \n") || text.includes("\t\n");
+  const lines = hasTails ? text.split("\n").map((line) => line.trimEnd()).join("\n") : text;
+  return (lines.includes("\n\n\n") ? lines.replaceAll(/\n{3,}/g, "\n\n") : lines).trim();
+}
 
 function textDraft(output: string, from: Dialect, scope: RenderScope, dialect: Dialect): Draft {
   const { title } = scope.context;
@@ -78,7 +82,7 @@ function textDraft(output: string, from: Dialect, scope: RenderScope, dialect: D
   if (output.trim() === "") throw new RenderFailure("empty", "the template printed nothing");
   const bodyDialect = bodyDialectOf(dialect);
   if (from === "html") return { title, body: htmlToText(output), bodyDialect: "text", html: output.trim(), isCut: false };
-  const text = convertibleText(tidy(output));
+  const text = convertibleText(from === "markdown" ? output.trim() : tidy(output));
   const body = from === "markdown" ? fromMarkdown(text, bodyDialect) : from === "text" ? fromText(text, bodyDialect) : text;
   if (dialect === "html") {
     const html = from === "markdown" ? fromMarkdown(text, "html") : fromText(text, "html");

@@ -9,16 +9,20 @@ import type { Dialect } from "./dialect.ts";
 const ANSI = /\u001B\[[0-?]*[ -/]*[@-~]/g;
 // oxlint-disable-next-line no-control-regex -- everything but line feed and tab
 const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
-// oxlint-disable-next-line no-control-regex -- quick test for the two above
-const HAS_CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/;
+/** Anything that `cleanText` may have to change; most values hold none of it, and one test is cheap. */
+// oxlint-disable-next-line no-control-regex -- see above
+const UNCLEAN = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\uD800-\uDFFF]/;
+/** The same and every character that one of the escapers changes. */
+// oxlint-disable-next-line no-control-regex -- see above
+const NOT_PLAIN = /[^\n\t\u0020!#-%(-;?A-_a-\u007E\u00A0-\u2027\u202F-\uD7FF\uE000-\uFFFF]/;
 const LINE_BREAKS = /[\n\t\u2028\u2029]+/g;
 /** Direction overrides would turn around whatever the template prints after the value; no honest name needs them. */
 const BIDI = /[\u202A-\u202E]/g;
 
 /** Text without control characters (line feed and tab stay), terminal colours, direction overrides and lone surrogates. */
 export function cleanText(text: string): string {
+  if (!UNCLEAN.test(text)) return text;
   const whole = (text.isWellFormed() ? text : text.toWellFormed()).replaceAll(BIDI, "");
-  if (!HAS_CONTROL.test(whole)) return whole;
   return whole.replaceAll(ANSI, "").replaceAll("\r\n", "\n").replaceAll("\r", "\n").replaceAll(CONTROL, "");
 }
 
@@ -37,7 +41,8 @@ const HTML: Readonly<Record<string, string>> = {
 const HTML_SPECIAL = /[&<>"'`=]/g;
 
 /** The seven characters that Handlebars itself escapes; safe in text and in quoted attributes. */
-export const escapeHtml = (text: string): string => cleanText(text).replaceAll(HTML_SPECIAL, (c) => HTML[c] ?? c);
+export const escapeHtml = (text: string): string =>
+  NOT_PLAIN.test(text) ? cleanText(text).replaceAll(HTML_SPECIAL, (c) => HTML[c] ?? c) : text;
 
 /** Names that chat servers turn into a ping of everybody. */
 const GROUP_MENTION = /@(?=(?:everyone|here|channel|all)\b)/gi;
@@ -51,7 +56,7 @@ const SLACK_SPECIAL = /[&<>]/g;
  * `@channel` and its like mean nothing to Slack, but ping everybody on the servers that take Slack's format.
  */
 export const escapeSlack = (text: string): string =>
-  cleanText(text).replaceAll(SLACK_SPECIAL, (c) => SLACK[c] ?? c).replaceAll(GROUP_MENTION, "@\u200B");
+  NOT_PLAIN.test(text) ? cleanText(text).replaceAll(SLACK_SPECIAL, (c) => SLACK[c] ?? c).replaceAll(GROUP_MENTION, "@\u200B") : text;
 
 const SLACK_ENTITY = /&(amp|lt|gt);/g;
 const SLACK_DECODED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">" };

@@ -1,3 +1,5 @@
+import { graphemes } from "../base/graphemes.ts";
+
 /** How a provider counts a limit. */
 export interface TextLimit {
   readonly max: number;
@@ -16,8 +18,6 @@ const SMALLEST_MARKED = 4;
 
 /** A grapheme cluster is kept whole unless that costs this many UTF-16 units: text stacked with marks must not win. */
 const LARGEST_KEPT_CLUSTER = 32;
-
-const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** Length of `text` in the given unit. */
 export function measure(text: string, unit: TextLimit["unit"]): number {
@@ -66,7 +66,7 @@ function wholeCluster(text: string, cut: number): number {
   const before = text.charCodeAt(cut - 1);
   const after = text.charCodeAt(cut);
   if (before < 0x80 && after < 0x80 && before !== 0x0d) return cut;
-  const cluster = graphemes.segment(text.slice(0, cut + LARGEST_KEPT_CLUSTER * 2)).containing(cut);
+  const cluster = graphemes(text.slice(0, cut + LARGEST_KEPT_CLUSTER * 2)).containing(cut);
   if (cluster === undefined || cut - cluster.index >= LARGEST_KEPT_CLUSTER) return cut;
   return cluster.index;
 }
@@ -90,7 +90,7 @@ function countCodePoints(text: string): number {
 /** Stops counting one above `most`. */
 function countGraphemes(text: string, most: number): number {
   let count = 0;
-  for (const _ of graphemes.segment(text)) {
+  for (const _ of graphemes(text)) {
     count += 1;
     if (count > most) break;
   }
@@ -99,7 +99,7 @@ function countGraphemes(text: string, most: number): number {
 
 function graphemeIndex(text: string, budget: number): number {
   let count = 0;
-  for (const { index } of graphemes.segment(text)) {
+  for (const { index } of graphemes(text)) {
     if (count === budget) return index;
     count += 1;
   }

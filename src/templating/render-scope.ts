@@ -36,7 +36,7 @@ export interface RenderScopeOptions {
 /** One render: its budget, its policy for missing paths, its warnings. Helpers find it in the template's data frame. */
 export class RenderScope {
   readonly context: RunMessage;
-  readonly warnings = new Set<string>();
+  #warnings: Set<string> | undefined;
   readonly #missing: MissingPolicy;
   readonly #clock: Clock;
   readonly #startedMs: number;
@@ -67,14 +67,20 @@ export class RenderScope {
     return text;
   }
 
+  /** Each once, in the order they came up. */
+  get warnings(): Iterable<string> {
+    return this.#warnings ?? [];
+  }
+
   warn(text: string): void {
-    this.warnings.add(text);
+    this.#warnings ??= new Set();
+    this.#warnings.add(text);
   }
 
   /** What a path that does not exist prints. */
   miss(path: string): string {
     if (this.#missing === "error") throw new RenderFailure("missing", `missing: ${path}`);
-    this.warnings.add(`missing: ${path}`);
+    this.warn(`missing: ${path}`);
     return this.#missing === "mark" ? `[missing: ${path}]` : "";
   }
 }

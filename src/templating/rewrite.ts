@@ -1,5 +1,5 @@
 import {
-  type BlockStatement, type Expression, type Hash, type MustacheStatement, type PathExpression, type Program, simpleName,
+  type BlockStatement, type ContentStatement, type Expression, type Hash, type MustacheStatement, type PathExpression, type Program, simpleName,
   type Statement, type SubExpression,
 } from "./ast.ts";
 import type { Dialect } from "./dialect.ts";
@@ -23,10 +23,43 @@ interface Rewriter extends PathFacts {
 export const rewriteProgram = (program: Program, dialect: Dialect, facts: PathFacts): Program =>
   rewriteBody(program, { dialect, uncertain: facts.uncertain, labels: facts.labels });
 
-const rewriteBody = (program: Program, to: Rewriter): Program => ({
-  ...program,
-  body: program.body.map((statement, index) => rewriteStatement(statement, program.body[index - 1], to)),
-});
+/** Values and the text between them, printed by one helper call: most of the cost of a call does not depend on its size. */
+interface Run {
+  readonly at: MustacheStatement;
+  /** Value, text, value, …, value. */
+  readonly params: Expression[];
+}
+
+function rewriteBody(program: Program, to: Rewriter): Program {
+  const body: Statement[] = [];
+  let run: Run | undefined;
+  let between: ContentStatement | undefined;
+  const flush = (): void => {
+    if (run !== undefined) body.push(outputOf(run.at, outputHelper(to.dialect), run.params));
+    if (between !== undefined) body.push(between);
+    run = undefined;
+    between = undefined;
+  };
+  for (const [index, statement] of program.body.entries()) {
+    const value = statement.type === "MustacheStatement" ? plainOutput(statement, program.body[index - 1], to) : undefined;
+    if (statement.type === "MustacheStatement" && value !== undefined) {
+      if (run === undefined) {
+        flush();
+        run = { at: statement, params: [value] };
+      } else {
+        run.params.push(textOf(between?.value ?? "", statement), value);
+        between = undefined;
+      }
+    } else if (statement.type === "ContentStatement" && between === undefined) {
+      between = statement;
+    } else {
+      flush();
+      body.push(rewriteStatement(statement, program.body[index - 1], to));
+    }
+  }
+  flush();
+  return { ...program, body };
+}
 
 function rewriteStatement(statement: Statement, before: Statement | undefined, to: Rewriter): Statement {
   switch (statement.type) {
@@ -34,7 +67,7 @@ function rewriteStatement(statement: Statement, before: Statement | undefined, t
     case "CommentStatement":
       return statement;
     case "MustacheStatement":
-      return rewriteMustache(statement, before, to);
+      return specialOutput(statement, before, to);
     case "BlockStatement":
       return rewriteBlock(statement, to);
     case "PartialStatement":
@@ -45,32 +78,47 @@ function rewriteStatement(statement: Statement, before: Statement | undefined, t
 }
 
 const rewriteBlock = (node: BlockStatement, to: Rewriter): BlockStatement => ({
-  ...node,
+  ...unlocated(node),
   // An absent subject of #if, #with or #each is a question, not a mistake.
   params: node.params.map((param) => rewriteExpression(param, to, false)),
   program: node.program === undefined ? undefined : rewriteBody(node.program, to),
   inverse: node.inverse === undefined ? undefined : rewriteBody(node.inverse, to),
 });
 
+/**
+ * Without its place: Handlebars would pass it to the helper as an object of its own at every call, and nobody reads it,
+ * because problems with a place are found before a template is compiled.
+ */
+const unlocated = <T extends MustacheStatement | BlockStatement>(node: T): T => ({ ...node, loc: undefined });
+
 const URL_ATTRIBUTE = /(?:href|src)\s*=\s*["']$/i;
 
-function rewriteMustache(node: MustacheStatement, before: Statement | undefined, to: Rewriter): MustacheStatement {
+const isUrl = (before: Statement | undefined, { dialect }: Rewriter): boolean =>
+  dialect === "html" && before?.type === "ContentStatement" && URL_ATTRIBUTE.test(before.value);
+
+/** The value of an output that is escaped for the dialect; undefined for raw output and addresses. */
+function plainOutput(node: MustacheStatement, before: Statement | undefined, to: Rewriter): Expression | undefined {
+  return node.escaped && !isUrl(before, to) ? valueOf(node, to) : undefined;
+}
+
+const specialOutput = (node: MustacheStatement, before: Statement | undefined, to: Rewriter): MustacheStatement =>
+  outputOf(node, node.escaped && isUrl(before, to) ? URL_OUTPUT : rawOutputHelper(to.dialect), [valueOf(node, to)]);
+
+const outputOf = (node: MustacheStatement, helper: string, params: readonly Expression[]): MustacheStatement => ({
+  ...unlocated(node),
+  path: pathTo(helper, node),
+  params,
+  hash: undefined,
+  escaped: false,
+});
+
+function valueOf(node: MustacheStatement, to: Rewriter): Expression {
   const { path } = node;
   // The validator has refused every other kind.
-  if (path.type !== "PathExpression") return node;
-  const isUrl = to.dialect === "html" && before?.type === "ContentStatement" && URL_ATTRIBUTE.test(before.value);
-  const printed = isUrl ? URL_OUTPUT : outputHelper(to.dialect);
+  if (path.type !== "PathExpression") return path;
   const name = simpleName(path);
   const isCall = node.params.length > 0 || node.hash !== undefined || (name !== undefined && helperNamed(name)?.min === 0);
-  const value = isCall ? callOf(node, path, to) : labelled(path, to);
-  const label = !isCall && to.uncertain.has(path) ? [textOf(path.original, path)] : [];
-  return {
-    ...node,
-    path: pathTo(node.escaped ? printed : rawOutputHelper(to.dialect), path),
-    params: [value, ...label],
-    hash: undefined,
-    escaped: false,
-  };
+  return isCall ? callOf(node, path, to) : rewriteExpression(path, to, true);
 }
 
 const callOf = (node: MustacheStatement, path: PathExpression, to: Rewriter): SubExpression =>
@@ -119,7 +167,7 @@ const internalCall = (name: string, params: readonly Expression[], at: PathExpre
   loc: at.loc,
 });
 
-const pathTo = (name: string, at: PathExpression): PathExpression => ({
+const pathTo = (name: string, at: Pick<PathExpression, "loc">): PathExpression => ({
   type: "PathExpression",
   data: false,
   depth: 0,
@@ -128,4 +176,4 @@ const pathTo = (name: string, at: PathExpression): PathExpression => ({
   loc: at.loc,
 });
 
-const textOf = (value: string, at: PathExpression): Expression => ({ type: "StringLiteral", value, original: value, loc: at.loc });
+const textOf = (value: string, at: Pick<PathExpression, "loc">): Expression => ({ type: "StringLiteral", value, original: value, loc: at.loc });

@@ -15,7 +15,11 @@ beforeEach(async () => {
 afterEach(() => rm(home, { recursive: true, force: true }));
 
 /** Runs an example as its header says; what it prints, and its exit code. */
-function run(name: string, words: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<{ code: number | null; printed: string }> {
+function run(
+  name: string,
+  words: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number | null; printed: string }> {
   const child = spawn(process.execPath, ["-C", "bellhop-source", join(ROOT, "examples", name), ...words], {
     cwd: ROOT,
     env: { PATH: process.env["PATH"], HOME: home, BELLHOP_HOME: home, BELLHOP_KEYCHAIN: "off", ...env },
@@ -41,7 +45,10 @@ describe("the examples", () => {
   it("one-message sends one message", async () => {
     const { code, printed } = await run("one-message.ts", ["inbox/dev"]);
 
-    expect({ code, printed }).toEqual({ code: 0, printed: expect.stringMatching(/^accepted in \d+ ms, delivery [0-9a-f-]{36}\n$/) });
+    expect({ code, printed }).toEqual({
+      code: 0,
+      printed: expect.stringMatching(/^accepted in \d+ ms, delivery [0-9a-f-]{36}\n$/),
+    });
     expect(await inboxTitles()).toEqual(["Backup"]);
   });
 
@@ -57,7 +64,16 @@ describe("the examples", () => {
 
     const states = [...printed.matchAll(/run \S+: (\w+)/g)].map(([, state]) => state);
     expect(code).toBe(0);
-    expect(states).toEqual(["Running", "Running", "AwaitingRetry", "Retrying", "AwaitingRetry", "Retrying", "Completed", "Completed"]);
+    expect(states).toEqual([
+      "Running",
+      "Running",
+      "AwaitingRetry",
+      "Retrying",
+      "AwaitingRetry",
+      "Retrying",
+      "Completed",
+      "Completed",
+    ]);
   });
 
   it("nightly completes and says so", async () => {
@@ -71,7 +87,10 @@ describe("the examples", () => {
     const { code, printed } = await run("cleanup-on-crash.ts");
     const listed = await runCliProcess(["run", "ls", "--json"], { home });
 
-    expect({ code, printed }).toEqual({ code: 0, printed: expect.stringContaining("crashed; removed what it had started") });
+    expect({ code, printed }).toEqual({
+      code: 0,
+      printed: expect.stringContaining("crashed; removed what it had started"),
+    });
     expect(JSON.parse(listed.stdout)).toMatchObject([{ flow_name: "with-scratch-folder", state_type: "CRASHED" }]);
   });
 

@@ -55,7 +55,9 @@ async function openScene(): Promise<Scene> {
   const stores: SqliteStore[] = [];
 
   const spawnChild = (mode: string) => {
-    const child = spawn(process.execPath, [CHILD, mode, home, `http://127.0.0.1:${port}/hook`], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [CHILD, mode, home, `http://127.0.0.1:${port}/hook`], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     children.push(child);
     return { child, lines: createInterface({ input: child.stdout }) };
   };
@@ -83,7 +85,12 @@ async function openScene(): Promise<Scene> {
         check();
       }),
     async store() {
-      const store = await openSqliteStore({ path: join(home, "bellhop.db"), clock: systemClock, random: systemRandom, log: silentLogger });
+      const store = await openSqliteStore({
+        path: join(home, "bellhop.db"),
+        clock: systemClock,
+        random: systemRandom,
+        log: silentLogger,
+      });
       stores.push(store);
       return store;
     },
@@ -115,11 +122,15 @@ describe("a process that is killed", () => {
     await scene.run("next");
 
     expect(scene.arrived).toHaveLength(1);
-    expect(scene.arrived[0]?.subject).toMatch(/^nightly\/.+ crashed: Process \d+ on .+ disappeared before the run had ended/);
+    expect(scene.arrived[0]?.subject).toMatch(
+      /^nightly\/.+ crashed: Process \d+ on .+ disappeared before the run had ended/,
+    );
     const store = await scene.store();
     const [run] = await store.runs.listFlowRuns();
     expect(run?.state).toMatchObject({ type: "CRASHED" });
-    expect(await store.outbox.list({})).toMatchObject([{ status: "delivered", attempts: 1, uncertain: false, stateId: run?.state.id }]);
+    expect(await store.outbox.list({})).toMatchObject([
+      { status: "delivered", attempts: 1, uncertain: false, stateId: run?.state.id },
+    ]);
   });
 
   it("between the receiver's acceptance and its own record has the same delivery sent again, and counted uncertain", async () => {

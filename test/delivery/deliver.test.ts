@@ -23,7 +23,12 @@ class Pager extends NotificationBlock.define({
   dialect: "text",
   limits: { title: chars(120), body: chars(2_000) },
   profile: "page",
-  build: ({ config, message }) => ({ executor: "http", method: "POST", url: `https://pager.example/${config.number}`, body: { type: "text", value: message.body } }),
+  build: ({ config, message }) => ({
+    executor: "http",
+    method: "POST",
+    url: `https://pager.example/${config.number}`,
+    body: { type: "text", value: message.body },
+  }),
 }) {}
 
 const runFailed = (fields: Partial<Parameters<typeof runPayload>[0]> = {}): JsonObject =>
@@ -43,8 +48,20 @@ async function openPost(blocks: TestBlocks, context: BlockContext = blocks.conte
     await new Pager({ number: "5551234" }).save("oncall", { overwrite: true });
   });
   const { outbox, runs } = blocks.store;
-  const deliver = openDeliver({ catalog: openCatalog({ projectDir: null }), transport: context.transport, context, clock: systemClock });
-  const dispatcher = startDispatcher({ outbox, deliver, clock: systemClock, random: seededRandom(), leaseId: newId(), log: silentLogger });
+  const deliver = openDeliver({
+    catalog: openCatalog({ projectDir: null }),
+    transport: context.transport,
+    context,
+    clock: systemClock,
+  });
+  const dispatcher = startDispatcher({
+    outbox,
+    deliver,
+    clock: systemClock,
+    random: seededRandom(),
+    leaseId: newId(),
+    log: silentLogger,
+  });
   return {
     blocks,
     dispatcher,
@@ -94,7 +111,9 @@ describe("delivering a message about a run", () => {
       occurredAt: exampleContexts.normal.state.timestamp,
     });
     expect(message?.body).toContain("bad row 17 in orders.csv");
-    expect(await blocks.store.outbox.attempts(delivery.id)).toMatchObject([{ number: 1, durationMs: 7, status: 200, outcome: { kind: "delivered" } }]);
+    expect(await blocks.store.outbox.attempts(delivery.id)).toMatchObject([
+      { number: 1, durationMs: 7, status: 200, outcome: { kind: "delivered" } },
+    ]);
   });
 
   it("prints the link to the run once", async () => {
@@ -128,7 +147,12 @@ describe("delivering a message about a run", () => {
     const post = await openPost(blocks);
     await using _dispatcher = post.dispatcher;
 
-    const delivery = await post.send({ template: "run-failed", severity: "error", vars: {}, context: { title: "nightly failed", links: {}, state: {} } });
+    const delivery = await post.send({
+      template: "run-failed",
+      severity: "error",
+      vars: {},
+      context: { title: "nightly failed", links: {}, state: {} },
+    });
 
     expect(delivery.status).toBe("delivered");
     expect(post.messages()[0]).toMatchObject({ title: "nightly failed", links: [] });
@@ -178,8 +202,14 @@ describe("a block that cannot be used", () => {
 
   it("whose key is not at hand is tried again", async () => {
     await using blocks = await openTestBlocks();
-    const locked = () => Promise.reject(new BellhopError("encryption_key_unavailable", { kid: "0011223344556677", looked: ["environment: not set"] }));
-    const context: BlockContext = { ...blocks.context, vault: { ...blocks.context.vault, active: locked, open: locked } };
+    const locked = () =>
+      Promise.reject(
+        new BellhopError("encryption_key_unavailable", { kid: "0011223344556677", looked: ["environment: not set"] }),
+      );
+    const context: BlockContext = {
+      ...blocks.context,
+      vault: { ...blocks.context.vault, active: locked, open: locked },
+    };
     const post = await openPost(blocks, context);
     await using _dispatcher = post.dispatcher;
 

@@ -82,7 +82,9 @@ describe("dispatcher", () => {
   it("is not delayed by a destination that hangs", async () => {
     await using rig = await openRig();
     const never = Promise.withResolvers<Outcome>();
-    const dispatcher = rig.start({ answer: ({ destination }) => (destination === "test/hangs" ? never.promise : DELIVERED) });
+    const dispatcher = rig.start({
+      answer: ({ destination }) => (destination === "test/hangs" ? never.promise : DELIVERED),
+    });
 
     await rig.enqueue({ destination: "test/hangs" }, { destination: "test/b" }, { destination: "test/c" });
     await rig.clock.until(() => rig.sent.length === 3);
@@ -95,7 +97,10 @@ describe("dispatcher", () => {
   it("gives the places of hanging destinations to others", async () => {
     await using rig = await openRig();
     const never = Promise.withResolvers<Outcome>();
-    rig.start({ concurrency: 2, answer: ({ destination }) => (destination.startsWith("test/hang") ? never.promise : DELIVERED) });
+    rig.start({
+      concurrency: 2,
+      answer: ({ destination }) => (destination.startsWith("test/hang") ? never.promise : DELIVERED),
+    });
     await rig.enqueue({ destination: "test/hang-1" }, { destination: "test/hang-2" }, { destination: "test/quick" });
     await rig.clock.until(() => rig.sent.length === 2);
     await rig.clock.settle(50);
@@ -297,7 +302,9 @@ describe("dispatcher", () => {
 describe("draining", () => {
   it("waits for what is due and for retries before the deadline, and reports", async () => {
     await using rig = await openRig();
-    const dispatcher = rig.start({ answer: ({ attempt, subject }) => (subject === "retried" && attempt === 1 ? SERVER_ERROR : DELIVERED) });
+    const dispatcher = rig.start({
+      answer: ({ attempt, subject }) => (subject === "retried" && attempt === 1 ? SERVER_ERROR : DELIVERED),
+    });
     await rig.enqueue({ subject: "retried" }, { subject: "plain" });
 
     const report = await finish(dispatcher.drain({ deadlineMs: 10_000 }), rig.clock);

@@ -36,15 +36,23 @@ export interface LogLine {
 /** Keeps what is logged, for tests that ask. */
 export function memoryLog(): Logger & { readonly lines: LogLine[] } {
   const lines: LogLine[] = [];
-  const at = (level: string) => (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
-    void lines.push({ level, message, fields });
+  const at =
+    (level: string) =>
+    (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
+      void lines.push({ level, message, fields });
   return { lines, debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
 export const DELIVERED: Outcome = { kind: "delivered" };
 export const SERVER_ERROR: Outcome = { kind: "retry", reason: "server", detail: "500", ambiguous: false };
 export const NO_ANSWER: Outcome = { kind: "retry", reason: "timeout", detail: "no answer", ambiguous: true };
-export const rateLimited = (afterMs: number): Outcome => ({ kind: "retry", reason: "rate-limited", detail: "429", afterMs, ambiguous: false });
+export const rateLimited = (afterMs: number): Outcome => ({
+  kind: "retry",
+  reason: "rate-limited",
+  detail: "429",
+  afterMs,
+  ambiguous: false,
+});
 
 export interface Sent {
   readonly id: string;
@@ -101,7 +109,9 @@ export interface Rig extends AsyncDisposable {
   read(id: string | undefined): Promise<Delivery>;
 }
 
-export type Wanted = Partial<Pick<DeliveryRequest, "destination" | "subject" | "expiresAtMs" | "payload" | "severity" | "id">>;
+export type Wanted = Partial<
+  Pick<DeliveryRequest, "destination" | "subject" | "expiresAtMs" | "payload" | "severity" | "id">
+>;
 
 /** A SQLite store of its own in a temporary folder, a manual clock and a scripted way out. */
 export async function openRig(): Promise<Rig> {
@@ -121,7 +131,12 @@ export async function openRig(): Promise<Rig> {
     path,
     start(options = {}) {
       const { answer, by, profile, rate, ...parts } = options;
-      const script = { ...(answer && { answer }), ...(by && { by }), ...(profile && { profile }), ...(rate && { rate }) };
+      const script = {
+        ...(answer && { answer }),
+        ...(by && { by }),
+        ...(profile && { profile }),
+        ...(rate && { rate }),
+      };
       const deliver = scriptedDeliver(clock, sent, script);
       const defaults = { outbox: store.outbox, deliver, clock, random: seededRandom(7), leaseId: newId(), log };
       const dispatcher = startDispatcher({ ...defaults, ...parts });
@@ -135,10 +150,7 @@ export async function openRig(): Promise<Rig> {
       return delivery;
     },
     async [Symbol.asyncDispose]() {
-      await finish(
-        Promise.all(dispatchers.map((dispatcher) => dispatcher[Symbol.asyncDispose]())),
-        clock,
-      );
+      await finish(Promise.all(dispatchers.map((dispatcher) => dispatcher[Symbol.asyncDispose]())), clock);
       await store[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -147,18 +159,22 @@ export async function openRig(): Promise<Rig> {
 
 /** Waits for work that needs time to pass. */
 export async function finish<T>(work: PromiseLike<T>, clock: ManualClock): Promise<T> {
-  let done = false;
-  const marked = Promise.resolve(work).finally(() => (done = true));
-  // Handled below; only the loop must not see it as unhandled.
+  const progress = { done: false };
+  const marked = Promise.resolve(work).finally(() => (progress.done = true));
+  // Awaited below; only the loop must not see it as unhandled.
   marked.catch(() => undefined);
-  while (!done) {
+  while (!progress.done) {
     await clock.settle(20);
-    if (!done && clock.nextDueMs !== null) await clock.advance(clock.nextDueMs);
+    if (!progress.done && clock.nextDueMs !== null) await clock.advance(clock.nextDueMs);
   }
   return marked;
 }
 
-export async function enqueueInto(store: SqliteStore, clock: ManualClock, wanted: readonly Wanted[]): Promise<string[]> {
+export async function enqueueInto(
+  store: SqliteStore,
+  clock: ManualClock,
+  wanted: readonly Wanted[],
+): Promise<string[]> {
   const run = flowRun({ leaseId: null, createdMicros: clock.nowMicros() });
   const requests = wanted.map((want, index): DeliveryRequest => ({
     id: newId(),

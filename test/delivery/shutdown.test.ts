@@ -54,7 +54,9 @@ describe("closing a dispatcher", () => {
 
   it("breaks off an attempt that hangs, and the delivery goes on as uncertain in the next process", async () => {
     await using rig = await openRig();
-    const dispatcher = rig.start({ answer: ({ attempt }) => (attempt === 1 ? new Promise<Outcome>(() => undefined) : DELIVERED) });
+    const dispatcher = rig.start({
+      answer: ({ attempt }) => (attempt === 1 ? new Promise<Outcome>(() => undefined) : DELIVERED),
+    });
     const [id] = await rig.enqueue({});
     await rig.clock.until(() => rig.sent.length === 1);
 
@@ -156,7 +158,9 @@ describe("a store that fails", () => {
     await rig.outbox.retire([a ?? ""], "dead", "gone", "ended by a person");
     await rig.outbox.claim({ destination: "test/a", leaseId, nowMs: rig.clock.now() + 3_600_000, limit: 10 });
     gate.resolve(DELIVERED);
-    await rig.clock.advanceUntil(() => rig.log.lines.some((line) => line.message === "the result of an attempt was refused"));
+    await rig.clock.advanceUntil(() =>
+      rig.log.lines.some((line) => line.message === "the result of an attempt was refused"),
+    );
     await rig.clock.settle(50);
 
     expect(await rig.read(a)).toMatchObject({ status: "dead", detail: "ended by a person" });
@@ -181,7 +185,10 @@ describe("two dispatchers on one store", () => {
     rig.start({ by: "one", answer });
     rig.start({ by: "two", answer });
 
-    const wanted = Array.from({ length: 200 }, (_, index) => ({ destination: `test/${index % 5}`, subject: `s${index % 20}` }));
+    const wanted = Array.from({ length: 200 }, (_, index) => ({
+      destination: `test/${index % 5}`,
+      subject: `s${index % 20}`,
+    }));
     const ids: string[] = [];
     for (let at = 0; at < wanted.length; at += 20) ids.push(...(await rig.enqueue(...wanted.slice(at, at + 20))));
     const left = async () => (await rig.outbox.list({ status: ["queued", "sending"], limit: 1 })).length;

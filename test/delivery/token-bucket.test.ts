@@ -4,7 +4,10 @@ import { createTokenBucket } from "../../src/delivery/token-bucket.ts";
 
 describe("token bucket", () => {
   it("never lets more through than capacity plus refill, however the calls are spread", () => {
-    const rates = fc.record({ capacity: fc.integer({ min: 1, max: 20 }), refillPerSecond: fc.double({ min: 0.01, max: 50, noNaN: true }) });
+    const rates = fc.record({
+      capacity: fc.integer({ min: 1, max: 20 }),
+      refillPerSecond: fc.double({ min: 0.01, max: 50, noNaN: true }),
+    });
     fc.assert(
       fc.property(rates, fc.array(fc.integer({ min: 0, max: 2_000 }), { maxLength: 100 }), (rate, gaps) => {
         const bucket = createTokenBucket(rate);

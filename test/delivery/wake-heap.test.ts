@@ -7,25 +7,31 @@ function open() {
   const clock = new ManualClock();
   const startMs = clock.now();
   const woken: { destination: string; atMs: number }[] = [];
-  const heap = startWakeHeap({ clock, onDue: (destination) => void woken.push({ destination, atMs: clock.now() - startMs }) });
+  const heap = startWakeHeap({
+    clock,
+    onDue: (destination) => void woken.push({ destination, atMs: clock.now() - startMs }),
+  });
   return { clock, heap, woken, at: (ms: number) => startMs + ms };
 }
 
 describe("wake heap", () => {
   it("wakes each destination at each of its instants, in order", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.record({ destination: fc.constantFrom("a", "b", "c"), atMs: fc.integer({ min: 1, max: 5_000 }) })), async (wakes) => {
-        const { clock, heap, woken, at } = open();
-        for (const { destination, atMs } of wakes) heap.wake(destination, at(atMs));
+      fc.asyncProperty(
+        fc.array(fc.record({ destination: fc.constantFrom("a", "b", "c"), atMs: fc.integer({ min: 1, max: 5_000 }) })),
+        async (wakes) => {
+          const { clock, heap, woken, at } = open();
+          for (const { destination, atMs } of wakes) heap.wake(destination, at(atMs));
 
-        await clock.advance(5_000);
+          await clock.advance(5_000);
 
-        const expected = new Set(wakes.map(({ destination, atMs }) => `${atMs} ${destination}`));
-        expect(new Set(woken.map(({ destination, atMs }) => `${atMs} ${destination}`))).toEqual(expected);
-        expect(woken).toHaveLength(expected.size);
-        expect(woken.map(({ atMs }) => atMs)).toEqual(woken.map(({ atMs }) => atMs).toSorted((a, b) => a - b));
-        expect(clock.pending.all).toBe(0);
-      }),
+          const expected = new Set(wakes.map(({ destination, atMs }) => `${atMs} ${destination}`));
+          expect(new Set(woken.map(({ destination, atMs }) => `${atMs} ${destination}`))).toEqual(expected);
+          expect(woken).toHaveLength(expected.size);
+          expect(woken.map(({ atMs }) => atMs)).toEqual(woken.map(({ atMs }) => atMs).toSorted((a, b) => a - b));
+          expect(clock.pending.all).toBe(0);
+        },
+      ),
       { numRuns: 25 },
     );
   });

@@ -5,7 +5,15 @@ import { declaredDeliveries } from "../../src/hooks/declared.ts";
 import type { Transition } from "../../src/engine/transition.ts";
 import type { DeclaredHook } from "../../src/runs/declared-hook.ts";
 import type { FlowRunRecord, TaskRunRecord } from "../../src/runs/flow-run.ts";
-import { AwaitingRetry, Cancelling, Completed, Crashed, Failed, Retrying, Running } from "../../src/states/constructors.ts";
+import {
+  AwaitingRetry,
+  Cancelling,
+  Completed,
+  Crashed,
+  Failed,
+  Retrying,
+  Running,
+} from "../../src/states/constructors.ts";
 import { acceptState, type State } from "../../src/states/state.ts";
 import { RunMessage } from "../../src/templating/context.ts";
 import { flowRun } from "../delivery/rig.ts";
@@ -14,18 +22,41 @@ import { ManualClock } from "../support/manual-clock.ts";
 const START_MICROS = 1_767_225_600_000_000;
 const SECOND_MICROS = 1_000_000;
 
-const hook = (fields: Partial<DeclaredHook> = {}): DeclaredHook => ({ index: 0, on: ["FAILED"], ref: "slack-webhook/ops", options: {}, ...fields });
+const hook = (fields: Partial<DeclaredHook> = {}): DeclaredHook => ({
+  index: 0,
+  on: ["FAILED"],
+  ref: "slack-webhook/ops",
+  options: {},
+  ...fields,
+});
 
 function move(to: State, fields: Partial<Transition> & { afterSeconds?: number } = {}): Transition {
   const { afterSeconds = 12, ...rest } = fields;
   const run = rest.run ?? flowRun({ createdMicros: START_MICROS });
   const flowRunId = run.kind === "flow-run" ? run.id : run.flowRunId;
-  acceptState(to, { timestampMicros: START_MICROS + afterSeconds * SECOND_MICROS, flowRunId, taskRunId: run.kind === "task-run" ? run.id : null });
-  return { object: null, from: run.state, to, declared: [hook()], error: undefined, ...rest, run: { ...run, state: to } };
+  acceptState(to, {
+    timestampMicros: START_MICROS + afterSeconds * SECOND_MICROS,
+    flowRunId,
+    taskRunId: run.kind === "task-run" ? run.id : null,
+  });
+  return {
+    object: null,
+    from: run.state,
+    to,
+    declared: [hook()],
+    error: undefined,
+    ...rest,
+    run: { ...run, state: to },
+  };
 }
 
 function requestsOf(transition: Transition, parts: { uiUrl?: string | null } = {}) {
-  const listener = declaredDeliveries({ clock: new ManualClock(), newId, uiUrl: parts.uiUrl ?? null, hubName: "bellhop" });
+  const listener = declaredDeliveries({
+    clock: new ManualClock(),
+    newId,
+    uiUrl: parts.uiUrl ?? null,
+    hubName: "bellhop",
+  });
   return listener.requests?.(transition) ?? [];
 }
 
@@ -38,11 +69,18 @@ function contextOf(transition: Transition, parts: { uiUrl?: string | null } = {}
 describe("deliveries of declarative hooks", () => {
   it("make one for each hook that waits for the state, with the state and the hook in its identity", () => {
     const to = Failed({ message: "boom" });
-    const declared = [hook({ index: 0 }), hook({ index: 1, on: ["COMPLETED"] }), hook({ index: 2, on: ["CRASHED", "FAILED"], ref: "email-smtp/oncall" })];
+    const declared = [
+      hook({ index: 0 }),
+      hook({ index: 1, on: ["COMPLETED"] }),
+      hook({ index: 2, on: ["CRASHED", "FAILED"], ref: "email-smtp/oncall" }),
+    ];
 
     const requests = requestsOf(move(to, { declared }));
 
-    expect(requests.map((request) => request.dedupKey)).toEqual([`${to.id}/0/slack-webhook/ops`, `${to.id}/2/email-smtp/oncall`]);
+    expect(requests.map((request) => request.dedupKey)).toEqual([
+      `${to.id}/0/slack-webhook/ops`,
+      `${to.id}/2/email-smtp/oncall`,
+    ]);
     expect(requests.map((request) => request.destination)).toEqual(["slack-webhook/ops", "email-smtp/oncall"]);
     expect(new Set(requests.map((request) => request.id)).size).toBe(2);
   });
@@ -60,18 +98,28 @@ describe("deliveries of declarative hooks", () => {
   });
 
   it("take template, severity, variables and expiry from the hook", () => {
-    const options = { template: "deploy-failed", severity: "warning", vars: { runbook: "https://wiki.example/x" }, expiresInMs: 60_000 };
+    const options = {
+      template: "deploy-failed",
+      severity: "warning",
+      vars: { runbook: "https://wiki.example/x" },
+      expiresInMs: 60_000,
+    };
 
     const [request] = requestsOf(move(Failed(), { declared: [hook({ options })] }));
 
-    expect(request).toMatchObject({ severity: "warning", payload: { template: "deploy-failed", vars: options.vars, context: { severity: "warning", vars: options.vars } } });
+    expect(request).toMatchObject({
+      severity: "warning",
+      payload: { template: "deploy-failed", vars: options.vars, context: { severity: "warning", vars: options.vars } },
+    });
     expect(request?.expiresAtMs).toBe((request?.createdAtMs ?? 0) + 60_000);
   });
 
   it("fire on a retry that was decided, and not on an ordinary start", () => {
     const declared = [hook({ on: [], retries: true })];
 
-    expect(requestsOf(move(AwaitingRetry({ message: "boom" }), { declared }))[0]?.payload["template"]).toBe("run-retrying");
+    expect(requestsOf(move(AwaitingRetry({ message: "boom" }), { declared }))[0]?.payload["template"]).toBe(
+      "run-retrying",
+    );
     expect(requestsOf(move(Retrying(), { declared }))).toHaveLength(1);
     expect(requestsOf(move(Running(), { declared, from: null }))).toEqual([]);
   });
@@ -85,7 +133,12 @@ describe("deliveries of declarative hooks", () => {
 
     const context = contextOf(move(Failed({ message: "boom" }), { error }));
 
-    expect(context).toMatchObject({ error: null, flow: { name: "nightly" }, state: { message: "boom" }, title: "nightly/keen-otter failed: boom" });
+    expect(context).toMatchObject({
+      error: null,
+      flow: { name: "nightly" },
+      state: { message: "boom" },
+      title: "nightly/keen-otter failed: boom",
+    });
   });
 });
 
@@ -113,7 +166,11 @@ describe("the context of a message", () => {
 
     const { error: described } = contextOf(move(Failed(), { error }));
 
-    expect(described).toMatchObject({ type: "TypeError", message: "bad row 17\nsecond line", first_line: "bad row 17" });
+    expect(described).toMatchObject({
+      type: "TypeError",
+      message: "bad row 17\nsecond line",
+      first_line: "bad row 17",
+    });
     expect(described?.stack).toContain("Caused by: RangeError: too large");
     expect(described?.location).toMatch(/^test\/hooks-declared\/declared\.test\.ts:\d+:\d+/);
   });
@@ -130,12 +187,22 @@ describe("the context of a message", () => {
     { thrown: { code: 7 }, type: "Object", message: '{"code":7}' },
     { thrown: null, type: "object", message: "null" },
   ])("describes what is no error: $thrown", ({ thrown, type, message }) => {
-    expect(contextOf(move(Failed(), { error: thrown })).error).toMatchObject({ type, message, stack: null, location: null });
+    expect(contextOf(move(Failed(), { error: thrown })).error).toMatchObject({
+      type,
+      message,
+      stack: null,
+      location: null,
+    });
   });
 
   it("masks known secrets, values under names of secrets, and users in addresses", () => {
     registerSecret("hunter2-hunter2");
-    const parameters = { day: "2026-01-01", api_key: "k", nested: { password: "p", url: "postgres://bob:pw@db.example/x" }, list: ["hunter2-hunter2"] };
+    const parameters = {
+      day: "2026-01-01",
+      api_key: "k",
+      nested: { password: "p", url: "postgres://bob:pw@db.example/x" },
+      list: ["hunter2-hunter2"],
+    };
     const run = flowRun({ createdMicros: START_MICROS, parameters });
     const error = new Error("cannot log in with hunter2-hunter2 at https://u:pw@host.example/");
 
@@ -157,10 +224,23 @@ describe("the context of a message", () => {
   it("says which attempt it was, and when the next one comes", () => {
     const run = flowRun({ createdMicros: START_MICROS, runCount: 2, empiricalPolicy: { retries: 3 } });
     const next = new Date((START_MICROS + 42 * SECOND_MICROS) / 1_000);
-    const waiting = move(AwaitingRetry({ message: "boom", scheduledTime: next }), { run, declared: [hook({ on: [], retries: true })] });
+    const waiting = move(AwaitingRetry({ message: "boom", scheduledTime: next }), {
+      run,
+      declared: [hook({ on: [], retries: true })],
+    });
 
-    expect(contextOf(move(Failed(), { run })).retry).toEqual({ attempt: 2, max: 4, next_at: null, delay_seconds: null });
-    expect(contextOf(waiting).retry).toEqual({ attempt: 3, max: 4, next_at: "2026-01-01T00:00:42.000000Z", delay_seconds: 30 });
+    expect(contextOf(move(Failed(), { run })).retry).toEqual({
+      attempt: 2,
+      max: 4,
+      next_at: null,
+      delay_seconds: null,
+    });
+    expect(contextOf(waiting).retry).toEqual({
+      attempt: 3,
+      max: 4,
+      next_at: "2026-01-01T00:00:42.000000Z",
+      delay_seconds: 30,
+    });
     expect(contextOf(move(Failed())).retry).toBeNull();
   });
 

@@ -15,12 +15,25 @@ const ON_CRASH: DeclaredHook = { index: 0, on: ["CRASHED"], ref: "test/ops", opt
 
 async function deadLease(rig: Rig, fields: Partial<Lease> = {}): Promise<Lease> {
   const nowMs = rig.clock.now();
-  const lease: Lease = { id: newId(), pid: 4_711, host: "elsewhere", bootId: "b", startedAtMs: nowMs, heartbeatAtMs: nowMs, ...fields };
+  const lease: Lease = {
+    id: newId(),
+    pid: 4_711,
+    host: "elsewhere",
+    bootId: "b",
+    startedAtMs: nowMs,
+    heartbeatAtMs: nowMs,
+    ...fields,
+  };
   await rig.store.leases.acquire(lease);
   return lease;
 }
 
-async function startRun(rig: Rig, leaseId: string, fields: Partial<FlowRunRecord> = {}, hooks: readonly DeclaredHook[] = [ON_CRASH]) {
+async function startRun(
+  rig: Rig,
+  leaseId: string,
+  fields: Partial<FlowRunRecord> = {},
+  hooks: readonly DeclaredHook[] = [ON_CRASH],
+) {
   const run = flowRun({ createdMicros: rig.clock.nowMicros(), leaseId, ...fields });
   await rig.store.runs.commit({ run, state: run.state, follows: null, requests: [], hooks });
   return run;
@@ -30,7 +43,18 @@ async function startTask(rig: Rig, parent: FlowRunRecord, name: string): Promise
   const id = newId();
   const state = Running();
   acceptState(state, { timestampMicros: rig.clock.nowMicros(), flowRunId: parent.id, taskRunId: id });
-  const run: TaskRunRecord = { ...parent, kind: "task-run", id, name, state, flowRunId: parent.id, taskName: name, taskKey: name, dynamicKey: "0", flowRunRunCount: 1 };
+  const run: TaskRunRecord = {
+    ...parent,
+    kind: "task-run",
+    id,
+    name,
+    state,
+    flowRunId: parent.id,
+    taskName: name,
+    taskKey: name,
+    dynamicKey: "0",
+    flowRunRunCount: 1,
+  };
   await rig.store.runs.commit({ run, state, follows: null, requests: [] });
   return run;
 }
@@ -59,7 +83,12 @@ describe("sweep", () => {
     expect(after?.state.message).toContain("Process 4711 on elsewhere disappeared");
     expect(after?.endMicros).toBe(after?.state.timestampMicros);
     const [delivery] = await rig.outbox.list({ flowRunId: run.id });
-    expect(delivery).toMatchObject({ destination: "test/ops", status: "queued", severity: "critical", stateId: after?.state.id });
+    expect(delivery).toMatchObject({
+      destination: "test/ops",
+      status: "queued",
+      severity: "critical",
+      stateId: after?.state.id,
+    });
   });
 
   it("leaves a process alone that gave a sign of life", async () => {
@@ -101,7 +130,10 @@ describe("sweep", () => {
 
     expect(report.crashed).toEqual([task.id, child.id, tracking.id, parent.id]);
     const queued = await rig.outbox.list({ status: ["queued"] });
-    expect(queued.toSorted((a, b) => a.seq - b.seq).map((delivery) => delivery.flowRunId)).toEqual([child.id, parent.id]);
+    expect(queued.toSorted((a, b) => a.seq - b.seq).map((delivery) => delivery.flowRunId)).toEqual([
+      child.id,
+      parent.id,
+    ]);
   });
 
   it("ends a run that was being cancelled as Cancelled", async () => {
@@ -156,7 +188,11 @@ describe("sweep", () => {
     await rig.clock.advance(30_001);
     const { runs } = rig.store;
     let commits = 0;
-    const dying = { ...runs, commit: async (change: Parameters<typeof runs.commit>[0]) => (commits++ === 0 ? runs.commit(change) : Promise.reject(new Error("killed"))) };
+    const dying = {
+      ...runs,
+      commit: async (change: Parameters<typeof runs.commit>[0]) =>
+        commits++ === 0 ? runs.commit(change) : Promise.reject(new Error("killed")),
+    };
 
     const half = await sweepDeadRuns(partsOf(rig, { runs: dying }));
     expect(half).toEqual({ leases: 0, crashed: [], recovered: 0 });
@@ -256,7 +292,14 @@ describe("lease", () => {
 });
 
 describe("whether a process is alive", () => {
-  const ours = (rig: Rig): Lease => ({ id: newId(), pid: process.pid, host: hostName(), bootId: bootId(rig.clock), startedAtMs: rig.clock.now(), heartbeatAtMs: rig.clock.now() });
+  const ours = (rig: Rig): Lease => ({
+    id: newId(),
+    pid: process.pid,
+    host: hostName(),
+    bootId: bootId(rig.clock),
+    startedAtMs: rig.clock.now(),
+    heartbeatAtMs: rig.clock.now(),
+  });
 
   it("is known for processes of this machine, and for no others", async () => {
     await using rig = await openRig();

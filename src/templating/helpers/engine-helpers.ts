@@ -1,7 +1,7 @@
 import type { Dialect } from "../dialect.ts";
 import { ESCAPE, escapeHtml, safeUrl } from "../escape.ts";
 import { isMarkup } from "../markup.ts";
-import { RenderFailure, type RenderScope } from "../render-scope.ts";
+import { RenderFailure } from "../render-scope.ts";
 import { BLOCKS, type Frame } from "./blocks.ts";
 import { type Helper, isRecord, member } from "./helper.ts";
 import { printValue } from "./print-value.ts";
@@ -18,7 +18,7 @@ export const outputHelper = (dialect: Dialect): string => `=out:${dialect}`;
 export const rawOutputHelper = (dialect: Dialect): string => `=raw:${dialect}`;
 /** Output inside `href="…"` or `src="…"`. */
 export const URL_OUTPUT = "=url";
-/** A path as argument whose absence is worth a warning. */
+/** A path whose absence is worth a warning. */
 export const NEEDED = "=need";
 /** A path below a label map. */
 export const LABEL = "=label";
@@ -57,33 +57,38 @@ function guarded(name: string, helper: Helper): EngineHelper {
 /** Handlebars always passes its options last; the cast is at this one place. */
 const optionsOf = (value: unknown): HelperOptions => value as HelperOptions;
 
-/** Prints a value, escaped; `name` is given for paths whose existence is not certain. */
+/** Prints values, escaped, and between them the template's own text as it is. */
 function output(dialect: Dialect, escape: (text: string) => string): EngineHelper {
-  return (value: unknown, name: unknown, last?: HelperOptions): string => {
-    const scope = (last ?? optionsOf(name)).data.render;
-    scope.step();
-    if (typeof value === "string") return escape(value);
-    if (value === undefined) return last === undefined ? "" : escape(scope.miss(String(name)));
-    if (value === null) return "";
-    return isMarkup(value) ? value.print(dialect) : escape(printValue(value, scope));
+  return (...args: unknown[]): string => {
+    const scope = optionsOf(args.pop()).data.render;
+    let text = "";
+    for (let index = 0; index < args.length; index += 1) {
+      const value = args[index];
+      if (index % 2 === 1) {
+        // Odd ones are literals that the rewriter put there.
+        text += String(value);
+        continue;
+      }
+      scope.step();
+      if (typeof value === "string") text += escape(value);
+      else if (value !== null && value !== undefined) text += isMarkup(value) ? value.print(dialect) : escape(printValue(value, scope));
+    }
+    return text;
   };
 }
 
-function rawOutput(dialect: Dialect): EngineHelper {
-  return (value: unknown, name: unknown, last?: HelperOptions): string => {
-    const scope: RenderScope = (last ?? optionsOf(name)).data.render;
-    scope.step();
-    const text = value === undefined && last !== undefined ? scope.miss(String(name)) : printValue(value, scope);
-    return dialect === "header" ? ESCAPE.header(text) : text;
-  };
-}
+const rawOutput = (dialect: Dialect): EngineHelper => (value: unknown, options: HelperOptions): string => {
+  const scope = options.data.render;
+  scope.step();
+  const text = printValue(value, scope);
+  return dialect === "header" ? ESCAPE.header(text) : text;
+};
 
 /** An address in an HTML attribute; `#` when its scheme could run something. */
-const urlOutput = (value: unknown, name: unknown, last?: HelperOptions): string => {
-  const scope = (last ?? optionsOf(name)).data.render;
+const urlOutput = (value: unknown, options: HelperOptions): string => {
+  const scope = options.data.render;
   scope.step();
-  const address = printValue(value, scope);
-  const url = safeUrl(address);
+  const url = safeUrl(printValue(value, scope));
   return url === undefined ? "#" : escapeHtml(url);
 };
 

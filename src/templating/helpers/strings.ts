@@ -1,9 +1,8 @@
+import { graphemes } from "../../base/graphemes.ts";
 import { ELLIPSIS, measure } from "../fit.ts";
 import type { RenderScope } from "../render-scope.ts";
 import { type Helper, isRecord, toNumber } from "./helper.ts";
 import { printValue } from "./print-value.ts";
-
-const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 
 /** A helper of one text. */
 const ofText = (fn: (text: string) => unknown): Helper => ({
@@ -39,7 +38,7 @@ function wholeNumber(name: string, value: unknown, scope: RenderScope): number |
 /** The first `count` grapheme clusters; stops reading there. */
 function head(text: string, count: number): string {
   let taken = 0;
-  for (const { index } of segmenter.segment(text)) {
+  for (const { index } of graphemes(text)) {
     if (taken === count) return text.slice(0, index);
     taken += 1;
   }
@@ -47,7 +46,7 @@ function head(text: string, count: number): string {
 }
 
 function tail(text: string, count: number): string {
-  const starts = Array.from(segmenter.segment(text), ({ index }) => index);
+  const starts = Array.from(graphemes(text), ({ index }) => index);
   const start = starts.at(-count);
   return count === 0 || start === undefined ? "" : text.slice(start);
 }
