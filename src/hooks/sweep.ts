@@ -16,7 +16,7 @@ import { StateType } from "../states/state-type.ts";
 import { isProcessAlive } from "./process-identity.ts";
 
 /** Without a sign of life for this long, a process that cannot be looked at counts as dead. */
-const LEASE_EXPIRY_MS = 30_000;
+export const LEASE_EXPIRY_MS = 30_000;
 
 /** Rows read at once, and pages of them, when looking for work of processes that are gone. */
 const PAGE = 200;

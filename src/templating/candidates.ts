@@ -10,6 +10,8 @@ export interface Candidate {
   readonly origin: TemplateOrigin;
   readonly name: string;
   readonly variant: string;
+  /** `<origin>:<name>/<variant>`, for records. */
+  readonly label: string;
 }
 
 export interface Candidates {
@@ -21,7 +23,7 @@ export interface Candidates {
 const ORIGINS = ["inline", "project", "built-in"] as const;
 
 /** A catalog never changes, so neither does what it has for a name and a channel. */
-const known = new WeakMap<TemplateCatalog, Map<string, Candidates>>();
+const known = new WeakMap<TemplateCatalog, WeakMap<readonly string[], Map<string, Candidates>>>();
 
 /**
  * Everything a message can be rendered from, best first: the variants of the wanted template in the order of the
@@ -33,13 +35,17 @@ export function candidatesFor(request: RenderRequest): Candidates {
   const wanted = request.name ?? kind;
   const variants = request.variants ?? VARIANTS_OF[dialect];
   if (request.inline !== undefined) return find(request, { kind, wanted, variants });
-  const byKey = known.get(catalog) ?? new Map<string, Candidates>();
-  known.set(catalog, byKey);
-  const key = `${wanted}\n${kind}\n${variants.join()}`;
-  const found = byKey.get(key) ?? find(request, { kind, wanted, variants });
+  const byVariants = known.get(catalog) ?? new WeakMap<readonly string[], Map<string, Candidates>>();
+  known.set(catalog, byVariants);
+  const byKey = byVariants.get(variants) ?? new Map<string, Candidates>();
+  byVariants.set(variants, byKey);
+  const key = wanted === kind ? wanted : `${wanted}\n${kind}`;
+  const found = byKey.get(key);
+  if (found !== undefined) return found;
+  const made = find(request, { kind, wanted, variants });
   // Names come from code and stored hooks; the bound is for a caller that makes them up.
-  if (byKey.size < CHOICES_KEPT) byKey.set(key, found);
-  return found;
+  if (byKey.size < CHOICES_KEPT) byKey.set(key, made);
+  return made;
 }
 
 const CHOICES_KEPT = 500;
@@ -80,7 +86,8 @@ function inOrder(sources: readonly TemplateSource[], variants: readonly string[]
       const whole = files.find((source) => source.variant === variant);
       const [first] = files;
       if (first === undefined) return [];
-      return [{ files: whole === undefined ? files : [whole], origin, name: first.name, variant }];
+      const label = `${origin}:${first.name}/${variant}`;
+      return [{ files: whole === undefined ? files : [whole], origin, name: first.name, variant, label }];
     });
   });
 }

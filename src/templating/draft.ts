@@ -70,27 +70,23 @@ function withPreheader(html: string, preheader: string): string {
 }
 
 /** Conditions leave empty lines behind; one is enough between paragraphs. */
-function tidy(text: string): string {
-  const hasTails = text.includes(" \n") || text.includes("\t\n");
-  const lines = hasTails ? text.split("\n").map((line) => line.trimEnd()).join("\n") : text;
-  return (lines.includes("\n\n\n") ? lines.replaceAll(/\n{3,}/g, "\n\n") : lines).trim();
-}
+const tidy = (text: string): string => (text.includes("\n\n\n") ? text.replaceAll(/\n{3,}/g, "\n\n") : text).trim();
 
 function textDraft(output: string, from: Dialect, scope: RenderScope, dialect: Dialect): Draft {
   const { title } = scope.context;
   if (from === "slack-json" || from === "json") return jsonDraft(output, from, scope, dialect);
-  if (output.trim() === "") throw new RenderFailure("empty", "the template printed nothing");
+  const text = convertibleText(from === "markdown" ? output.trim() : tidy(output));
+  if (text === "") throw new RenderFailure("empty", "the template printed nothing");
   const bodyDialect = bodyDialectOf(dialect);
   if (from === "html") return { title, body: htmlToText(output), bodyDialect: "text", html: output.trim(), isCut: false };
-  const text = convertibleText(from === "markdown" ? output.trim() : tidy(output));
   const body = from === "markdown" ? fromMarkdown(text, bodyDialect) : from === "text" ? fromText(text, bodyDialect) : text;
   if (dialect === "html") {
     const html = from === "markdown" ? fromMarkdown(text, "html") : fromText(text, "html");
     return { title, body, bodyDialect, html, isCut: false };
   }
   // Slack would put blocks of its own around a text; a template's text goes out as it is.
-  const isSlack = bodyDialect === "slack-mrkdwn";
-  return { title, body, bodyDialect, isCut: false, ...(isSlack ? { native: quietSlackText(body) } : {}) };
+  if (bodyDialect === "slack-mrkdwn") return { title, body, bodyDialect, isCut: false, native: quietSlackText(body) };
+  return { title, body, bodyDialect, isCut: false };
 }
 
 export const quietSlackText = (text: string): JsonValue => ({ text, unfurl_links: false, unfurl_media: false });

@@ -32,7 +32,10 @@ export async function loadEngine(): Promise<Engine> {
 type HandlebarsModule = typeof import("handlebars");
 
 /** Options that Handlebars hands from a template to its partials; internal to it, so taken from it and not made up. */
-type Inherited = Readonly<Record<string, unknown>>;
+interface Inherited {
+  readonly hooks?: unknown;
+  readonly protoAccessControl?: unknown;
+}
 
 function openEngine(shared: HandlebarsModule): Engine {
   const isolated = shared.create();
@@ -41,12 +44,13 @@ function openEngine(shared: HandlebarsModule): Engine {
   // No `strict`: it ends in raw TypeErrors for paths through null. Unknown paths are refused by the validator, and what
   // only shows at run time goes to RenderScope.miss through the output helper.
   const compileOptions = { data: true, noEscape: true, knownHelpersOnly: true, knownHelpers };
-  const inherited = inheritedOptions(isolated);
+  const { hooks, protoAccessControl } = inheritedOptions(isolated);
+  const decorators = {};
   const compileTree = (program: Program): CompiledTemplate => {
     const template: (context: unknown, options: object) => string = isolated.compile(program, compileOptions);
     // As a partial: Handlebars then takes the helpers as they are, instead of merging and wrapping all of them per call.
     return (context, { data, partials }) =>
-      template(context, { ...inherited, helpers, partials, decorators: {}, partial: true, data });
+      template(context, { partial: true, helpers, partials, decorators, hooks, protoAccessControl, data });
   };
   return {
     // The parser's types are wider; the validator checks every node against ours.

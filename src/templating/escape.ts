@@ -15,6 +15,8 @@ const UNCLEAN = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\uD800-\uD
 /** The same and every character that one of the escapers changes. */
 // oxlint-disable-next-line no-control-regex -- see above
 const NOT_PLAIN = /[^\n\t\u0020!#-%(-;?A-_a-\u007E\u00A0-\u2027\u202F-\uD7FF\uE000-\uFFFF]/;
+// oxlint-disable-next-line no-control-regex -- quick test for the line breaks and everything that `cleanText` removes
+const NOT_ONE_LINE = /[\u0000-\u001F\u007F-\u009F\u2028-\u202E\uD800-\uDFFF]/;
 const LINE_BREAKS = /[\n\t\u2028\u2029]+/g;
 /** Direction overrides would turn around whatever the template prints after the value; no honest name needs them. */
 const BIDI = /[\u202A-\u202E]/g;
@@ -27,7 +29,8 @@ export function cleanText(text: string): string {
 }
 
 /** One line: every line break becomes one space, so that a value can add no header. */
-export const escapeHeader = (text: string): string => cleanText(text).replaceAll(LINE_BREAKS, " ").trim();
+export const escapeHeader = (text: string): string =>
+  (NOT_ONE_LINE.test(text) ? cleanText(text).replaceAll(LINE_BREAKS, " ") : text).trim();
 
 const HTML: Readonly<Record<string, string>> = {
   "&": "&amp;",

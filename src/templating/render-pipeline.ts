@@ -1,7 +1,6 @@
 import { type Candidate, candidatesFor } from "./candidates.ts";
 import type { RunMessage } from "./context.ts";
-import { fromText } from "./convert.ts";
-import { bodyDialectOf } from "./convert.ts";
+import { bodyDialectOf, fromText } from "./convert.ts";
 import { deepFreeze } from "./deep-freeze.ts";
 import { type Draft, draftOf, quietSlackText } from "./draft.ts";
 import type { Engine } from "./engine.ts";
@@ -27,49 +26,58 @@ export function renderNow(request: RenderRequest, engine: Engine): RenderedMessa
   const context = Object.isFrozen(request.context) ? request.context : deepFreeze(plainCopy(request.context));
   const { list, problem } = candidatesFor(request);
   let failure = problem;
-  for (const [index, candidate] of list.entries()) {
+  for (let index = 0; index < list.length; index += 1) {
+    const candidate = list[index];
+    if (candidate === undefined) break;
     const variant = prepared(candidate.files, request.catalog, engine);
+    const notes = failure === null ? NO_NOTES : [noteFor(request, problem === null ? list[0] : undefined, candidate)];
     try {
-      const plain = () => plainBody(list.slice(index + 1), candidate, { request, context, engine });
-      const fitted = fitVariant(variant, context, request, failure === null ? [] : [noteFor(request, problem === null ? list[0] : undefined, candidate)]);
+      const fitted = fitVariant(variant, context, request, notes);
+      // Text beside a provider's JSON, for the case that the provider refuses it.
+      const plain = candidate.variant.endsWith(".json") ? plainBody(list.slice(index + 1), candidate, { request, context, engine }) : undefined;
       return finished(fitted, { request, context, candidate, failure, plain });
     } catch (error) {
       if (!(error instanceof RenderFailure)) throw error;
-      failure ??= `${error.code}: ${candidate.origin}:${candidate.name}/${candidate.variant}: ${error.message}`;
+      failure ??= `${error.code}: ${candidate.label}: ${error.message}`;
     }
   }
   return emergency(request, context, failure);
 }
 
+const NO_NOTES: readonly string[] = [];
+
 /** The context as JSON gives it back: no prototypes, getters or functions. */
 const plainCopy = (context: RunMessage): RunMessage => structuredClone(context);
 
-/** Renders with less and less until it fits, then cuts. */
 function fitVariant(variant: PreparedVariant, context: RunMessage, request: RenderRequest, notes: readonly string[]): Fitted {
-  const errors = variant.problems.filter(({ severity }) => severity === "error");
-  if (errors[0] !== undefined) throw new RenderFailure("invalid", `line ${errors[0].line}, column ${errors[0].column}: ${errors[0].message}`);
-  const warnings = new Set<string>();
-  const draftAt = (level: number): Draft => {
-    const scope = new RenderScope(level === 0 ? context : reduced(context, level), request);
-    const draft = draftOf(variant, scope, request.dialect);
-    for (const warning of scope.warnings) warnings.add(warning);
-    return draft;
-  };
-  let draft = draftAt(0);
-  let level = 0;
+  if (variant.parts.length === 0) throw invalid(variant);
+  const scope = new RenderScope(context, request);
+  const whole = draftOf(variant, scope, request.dialect);
+  const warnings = [...scope.warnings];
+  if (!overflows(whole, request.limits, notes)) return { draft: withNotes(whole, notes), truncated: false, warnings };
+  return { ...shortened(variant, context, request, notes), warnings };
+}
+
+function invalid({ problems }: PreparedVariant): RenderFailure {
+  const error = problems.find(({ severity }) => severity === "error");
+  return new RenderFailure("invalid", error === undefined ? "it is empty" : `line ${error.line}, column ${error.column}: ${error.message}`);
+}
+
+/** Renders again with less and less of the context; if that is not enough, the end of the text goes. */
+function shortened(variant: PreparedVariant, context: RunMessage, request: RenderRequest, notes: readonly string[]): Omit<Fitted, "warnings"> {
   const shortNotes = [TRUNCATED, ...notes];
-  while (overflows(draft, request.limits, level > 0 ? shortNotes : notes) && level < REDUCTIONS.length) {
-    level += 1;
-    draft = draftAt(level);
+  let draft: Draft | undefined;
+  for (let level = 1; level <= REDUCTIONS.length; level += 1) {
+    draft = draftOf(variant, new RenderScope(reduced(context, level), request), request.dialect);
+    if (!overflows(draft, request.limits, shortNotes)) return { draft: withNotes(draft, shortNotes), truncated: true };
   }
-  if (level === 0) return { draft: withNotes(draft, notes), truncated: false, warnings: [...warnings] };
-  if (!overflows(draft, request.limits, shortNotes)) return { draft: withNotes(draft, shortNotes), truncated: true, warnings: [...warnings] };
+  if (draft === undefined) throw new RangeError("there is at least one reduction");
   // The link to the run is kept whatever else is cut.
   const { run } = context.links;
   const linked = run === null ? shortNotes : [...shortNotes, run];
   const short = cutDraft(draft, request.limits, linked);
   const isLinkLost = run !== null && !short.body.includes(run);
-  return { draft: withNotes(short, isLinkLost ? linked : shortNotes), truncated: true, warnings: [...warnings] };
+  return { draft: withNotes(short, isLinkLost ? linked : shortNotes), truncated: true };
 }
 
 const TRUNCATED = "… (truncated)";
@@ -87,21 +95,21 @@ interface Rest {
 
 function finished(
   { draft, truncated, warnings }: Fitted,
-  { request, context, candidate, failure, plain }: Rest & { readonly candidate: Candidate; readonly failure: string | null; readonly plain: () => string | undefined },
+  { request, context, candidate, failure, plain }: Rest & { readonly candidate: Candidate; readonly failure: string | null; readonly plain: string | undefined },
 ): RenderedMessage {
   const title = fittedTitle(draft.title, request);
-  const hasOwnBody = !candidate.variant.endsWith(".json");
-  const body = hasOwnBody ? draft.body : (plain() ?? draft.body);
-  return {
+  const body = plain ?? draft.body;
+  const message = {
     title: title.text,
     body: request.limits.title === undefined ? body : withoutTitleLine(body, fromText(context.title, draft.bodyDialect)),
-    ...(draft.html === undefined ? {} : { html: draft.html }),
-    ...(draft.native === undefined ? {} : { native: draft.native }),
     truncated: truncated || title.truncated,
-    template: `${candidate.origin}:${candidate.name}/${candidate.variant}`,
+    template: candidate.label,
     templateError: failure,
     warnings,
   };
+  const { html, native } = draft;
+  if (html !== undefined) return { ...message, html };
+  return native === undefined ? message : { ...message, native };
 }
 
 function fittedTitle(title: string, { limits }: RenderRequest): { readonly text: string; readonly truncated: boolean } {
@@ -109,10 +117,7 @@ function fittedTitle(title: string, { limits }: RenderRequest): { readonly text:
   return limits.title === undefined ? { text: line, truncated: false } : fit(line, limits.title);
 }
 
-/**
- * Text beside a provider's JSON, for the case that the provider refuses it: from the next variant of the same template
- * that is text. undefined when there is none that works.
- */
+/** From the next variant of the same template that is text; undefined when there is none that works. */
 function plainBody(rest: readonly Candidate[], candidate: Candidate, { request, context, engine }: Rest & { readonly engine: Engine }): string | undefined {
   for (const other of rest) {
     if (other.name !== candidate.name || other.origin !== candidate.origin || other.variant.endsWith(".json")) continue;

@@ -41,6 +41,7 @@ export class RenderScope {
   readonly #clock: Clock;
   readonly #startedMs: number;
   #operations = 0;
+  #nextCheck = OPERATIONS_PER_CLOCK_CHECK;
   #returned = 0;
 
   constructor(context: RunMessage, options: RenderScopeOptions = {}) {
@@ -53,7 +54,8 @@ export class RenderScope {
   /** Counts one operation. */
   step(): void {
     this.#operations += 1;
-    if (this.#operations % OPERATIONS_PER_CLOCK_CHECK !== 0) return;
+    if (this.#operations < this.#nextCheck) return;
+    this.#nextCheck += OPERATIONS_PER_CLOCK_CHECK;
     if (this.#operations >= BUDGET.operations) throw new RenderFailure("budget", `more than ${BUDGET.operations} operations`);
     if (this.#clock.monotonic() - this.#startedMs > BUDGET.durationMs) {
       throw new RenderFailure("budget", `longer than ${BUDGET.durationMs} ms`);

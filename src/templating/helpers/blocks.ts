@@ -13,7 +13,11 @@ export interface Frame {
 export interface BlockOptions {
   readonly hash: Readonly<Record<string, unknown>>;
   readonly data: Frame;
-  readonly fn: (context: unknown, options?: { readonly data: Frame; readonly blockParams?: readonly unknown[] }) => string;
+  readonly fn: {
+    (context: unknown, options?: { readonly data: Frame; readonly blockParams?: readonly unknown[] }): string;
+    /** Count of names after `as`. */
+    readonly blockParams?: number;
+  };
   readonly inverse: (context: unknown) => string;
 }
 
@@ -43,16 +47,17 @@ const eachBlock: BlockHelper = function (this: unknown, value, options) {
   if (length === 0) return text(options.inverse(this));
   const count = Math.min(length, BUDGET.items);
   const frame: Frame = { ...options.data, _parent: options.data, truncated: length > count };
+  const hasParams = (options.fn.blockParams ?? 0) > 0;
   let output = "";
   for (let index = 0; index < count; index += 1) {
     scope.step();
     const key = keys === undefined ? index : keys[index];
-    const item: unknown = member(value, String(key));
+    const item: unknown = Array.isArray(value) ? value[index] : member(value, String(key));
     frame["key"] = key;
     frame["index"] = index;
     frame["first"] = index === 0;
     frame["last"] = index === count - 1;
-    output += scope.returned(text(options.fn(item, { data: frame, blockParams: [item, key] })));
+    output += scope.returned(text(options.fn(item, hasParams ? { data: frame, blockParams: [item, key] } : { data: frame })));
     if (output.length > BUDGET.outputChars) throw new RenderFailure("budget", `more than ${BUDGET.outputChars} characters`);
   }
   return output;
