@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import type { Agent, buildConnector } from "undici";
 
 export interface UndiciParts {
@@ -12,13 +11,12 @@ export interface UndiciParts {
  * version close these paths, the main entry serves.
  */
 export async function loadUndici(): Promise<UndiciParts> {
-  const require = createRequire(import.meta.url);
   try {
-    // The files behind the names that the main entry exports; untyped, because the package types only that entry.
-    return {
-      Agent: require("undici/lib/dispatcher/agent.js") as typeof Agent,
-      buildConnector: require("undici/lib/core/connect.js") as typeof buildConnector,
-    };
+    const [agent, connect] = await Promise.all([
+      import("undici/lib/dispatcher/agent.js"),
+      import("undici/lib/core/connect.js"),
+    ]);
+    return { Agent: agent.default, buildConnector: connect.default };
   } catch {
     // ERR_PACKAGE_PATH_NOT_EXPORTED or MODULE_NOT_FOUND, from a version with another layout.
     return import("undici");

@@ -1,5 +1,5 @@
 import { BellhopError } from "../base/errors.ts";
-import type { RenderRequest } from "./render.ts";
+import type { RenderRequest } from "./render-request.ts";
 import { templateForState } from "./template-for-state.ts";
 import type { TemplateCatalog, TemplateOrigin, TemplateSource } from "./template-source.ts";
 import { INLINE_VARIANT, VARIANTS_OF } from "./variants.ts";
@@ -67,22 +67,34 @@ function find(request: RenderRequest, { kind, wanted, variants }: Wanted): Candi
     if (!BellhopError.is(error)) throw error;
     if (inline.length === 0) problem = `${error.code}: ${error.message}`;
   }
-  const fallback = wanted !== kind && catalog.has(kind) ? catalog.sources(kind).filter(({ origin }) => origin === "built-in") : [];
+  const fallback =
+    wanted !== kind && catalog.has(kind) ? catalog.sources(kind).filter(({ origin }) => origin === "built-in") : [];
   const list = [...inline, ...named, ...fallback];
-  return { list: [...inOrder([...inline, ...named], variants), ...inOrder(fallback, variants)], problem: list.length === 0 ? (problem ?? "no template") : problem };
+  return {
+    list: [...inOrder([...inline, ...named], variants), ...inOrder(fallback, variants)],
+    problem: list.length === 0 ? (problem ?? "no template") : problem,
+  };
 }
 
 function inlineSources({ inline, dialect }: RenderRequest, name: string): TemplateSource[] {
   if (inline === undefined) return [];
   const texts = typeof inline === "string" ? { [INLINE_VARIANT[dialect]]: inline } : inline;
-  return Object.entries(texts).map(([variant, text]) => ({ origin: "inline", name, variant, file: `inline ${name}`, text }));
+  return Object.entries(texts).map(([variant, text]) => ({
+    origin: "inline",
+    name,
+    variant,
+    file: `inline ${name}`,
+    text,
+  }));
 }
 
 function inOrder(sources: readonly TemplateSource[], variants: readonly string[]): Candidate[] {
   return ORIGINS.flatMap((origin) => {
     const own = sources.filter((source) => source.origin === origin);
     return variants.flatMap((variant) => {
-      const files = own.filter((source) => source.variant === variant || (variant === "email" && source.variant.startsWith("email.")));
+      const files = own.filter(
+        (source) => source.variant === variant || (variant === "email" && source.variant.startsWith("email.")),
+      );
       const whole = files.find((source) => source.variant === variant);
       const [first] = files;
       if (first === undefined) return [];

@@ -57,7 +57,7 @@ export function openCatalog({ projectDir }: CatalogOptions): TemplateCatalog {
       return undefined;
     },
     partialNames: (origin) => {
-      const files = foldersFor(origin, project, builtIn).flatMap((folder) => [...folder.partials.keys()]);
+      const files = foldersFor(origin, project, builtIn).flatMap(({ partials }) => Array.from(partials.keys()));
       return [...new Set(files.map((file) => file.split(".", 1)[0] ?? file))];
     },
     check: async () => {
@@ -74,7 +74,9 @@ const foldersFor = (origin: TemplateOrigin, project: () => Folder, builtIn: () =
 
 /** `templates/` at the top of the package: two folders up in the sources, three in what is published. */
 function builtInTemplates(): string {
-  const candidates = ["../../templates/", "../../../templates/"].map((path) => resolve(fileURLToPath(new URL(path, import.meta.url))));
+  const candidates = ["../../templates/", "../../../templates/"].map((path) =>
+    resolve(fileURLToPath(new URL(path, import.meta.url))),
+  );
   return candidates.find((path) => existsSync(join(path, PARTIALS))) ?? candidates[0] ?? "";
 }
 
@@ -83,7 +85,9 @@ function readFolder(dir: string, origin: TemplateOrigin): Folder {
   const partials = new Map<string, TemplateSource>();
   const root = resolve(dir, "..");
   for (const entry of directoriesIn(dir)) {
-    const files = filesIn(join(dir, entry)).map((file) => sourceOf({ dir: join(dir, entry), file, root, origin, name: entry }));
+    const files = filesIn(join(dir, entry)).map((file) =>
+      sourceOf({ dir: join(dir, entry), file, root, origin, name: entry }),
+    );
     if (entry === PARTIALS) for (const file of files) partials.set(file.variant, file);
     else if (/^[A-Za-z0-9]/.test(entry) && files.length > 0) names.set(entry, files);
   }
@@ -91,9 +95,16 @@ function readFolder(dir: string, origin: TemplateOrigin): Folder {
 }
 
 const directoriesIn = (dir: string): string[] =>
-  existsSync(dir) ? readdirSync(dir).filter((entry) => statSync(join(dir, entry), { throwIfNoEntry: false })?.isDirectory() === true).toSorted() : [];
+  existsSync(dir)
+    ? readdirSync(dir)
+        .filter((entry) => statSync(join(dir, entry), { throwIfNoEntry: false })?.isDirectory() === true)
+        .toSorted()
+    : [];
 
-const filesIn = (dir: string): string[] => readdirSync(dir).filter((file) => file.endsWith(EXTENSION)).toSorted();
+const filesIn = (dir: string): string[] =>
+  readdirSync(dir)
+    .filter((file) => file.endsWith(EXTENSION))
+    .toSorted();
 
 interface FileFacts {
   readonly dir: string;
@@ -123,11 +134,15 @@ function sourceOf({ dir, file, root, origin, name }: FileFacts): TemplateSource 
 function readText(path: string): Pick<TemplateSource, "text" | "unreadable"> {
   try {
     if (statSync(path).size > LIMITS.sourceBytes) {
-      return { text: "", unreadable: { code: "too_large", message: `The file is larger than ${LIMITS.sourceBytes} bytes.` } };
+      return {
+        text: "",
+        unreadable: { code: "too_large", message: `The file is larger than ${LIMITS.sourceBytes} bytes.` },
+      };
     }
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path)) };
   } catch (error) {
-    const message = error instanceof TypeError ? "The file is not UTF-8." : `The file cannot be read: ${messageOf(error)}`;
+    const message =
+      error instanceof TypeError ? "The file is not UTF-8." : `The file cannot be read: ${messageOf(error)}`;
     return { text: "", unreadable: { code: "unreadable", message } };
   }
 }

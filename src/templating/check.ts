@@ -17,7 +17,9 @@ export async function checkSources(
   groups: readonly (readonly TemplateSource[])[],
 ): Promise<readonly TemplateProblem[]> {
   const engine = await loadEngine();
-  const problems = groups.flatMap((files) => variantGroups(files).flatMap((variant) => checkVariant(variant, catalog, engine)));
+  const problems = groups.flatMap((files) =>
+    variantGroups(files).flatMap((variant) => checkVariant(variant, catalog, engine)),
+  );
   return sorted(problems);
 }
 
@@ -29,7 +31,11 @@ export function variantGroups(files: readonly TemplateSource[]): (readonly Templ
 }
 
 /** Problems of one variant: what validation finds, and if that is nothing grave, what trial renders show. */
-export function checkVariant(files: readonly TemplateSource[], catalog: TemplateCatalog, engine: Engine): TemplateProblem[] {
+export function checkVariant(
+  files: readonly TemplateSource[],
+  catalog: TemplateCatalog,
+  engine: Engine,
+): TemplateProblem[] {
   const variant = prepared(files, catalog, engine);
   if (variant.problems.some(({ severity }) => severity === "error")) return [...variant.problems];
   return [...variant.problems, ...SAMPLES.flatMap((sample) => trial(variant, sample))];
@@ -38,14 +44,24 @@ export function checkVariant(files: readonly TemplateSource[], catalog: Template
 function trial(variant: PreparedVariant, sample: (typeof SAMPLES)[number]): TemplateProblem[] {
   const { file, name, variant: variantName } = variant.source;
   const report = (message: string): TemplateProblem[] => [
-    { severity: "error", file, variant: variantName, line: 1, column: 1, code: "trial_render", message: `With the ${sample} sample: ${message}` },
+    {
+      severity: "error",
+      file,
+      variant: variantName,
+      line: 1,
+      column: 1,
+      code: "trial_render",
+      message: `With the ${sample} sample: ${message}`,
+    },
   ];
   try {
     const draft = draftOf(variant, new RenderScope(sampleFor(name, sample)), targetDialect(variant));
     if (sample !== "hostile") return [];
     const isSlack = draft.bodyDialect === "slack-mrkdwn";
     const texts = [draft.html ?? "", isSlack ? draft.body : "", ...(isSlack ? mrkdwnTexts(draft.native) : [])];
-    return texts.some(opensMarkup) ? report("text of a run reaches the message unescaped, and could ping people or open markup.") : [];
+    return texts.some(opensMarkup)
+      ? report("text of a run reaches the message unescaped, and could ping people or open markup.")
+      : [];
   } catch (error) {
     // A template may have nothing to say about a run without error or variables; the built-in text is used then.
     if (error instanceof RenderFailure && error.code === "empty" && sample !== "normal") return [];

@@ -35,7 +35,8 @@ function print(prepared: PreparedVariant, scope: RenderScope): Partial<Record<Se
   const sections: Partial<Record<Section, string>> = {};
   for (const part of prepared.parts) {
     const output = runPart(() => part.run(scope.context, { data: frameOf(scope), partials: part.partials }));
-    if (output.length > BUDGET.outputChars) throw new RenderFailure("budget", `more than ${BUDGET.outputChars} characters`);
+    if (output.length > BUDGET.outputChars)
+      throw new RenderFailure("budget", `more than ${BUDGET.outputChars} characters`);
     sections[part.section] = output;
   }
   return sections;
@@ -53,9 +54,11 @@ function runPart(run: () => string): string {
 
 function emailDraft(printed: Partial<Record<Section, string>>, scope: RenderScope, dialect: Dialect): Draft {
   const title = escapeHeader(printed.subject ?? "") || scope.context.title;
-  const html = printed.html === undefined ? undefined : withPreheader(printed.html.trim(), printed.preheader?.trim() ?? "");
+  const html =
+    printed.html === undefined ? undefined : withPreheader(printed.html.trim(), printed.preheader?.trim() ?? "");
   const body = printed.text === undefined ? htmlToText(html ?? "") : tidy(printed.text);
-  if (dialect !== "html") return { title, body: fromText(body, bodyDialectOf(dialect)), bodyDialect: bodyDialectOf(dialect), isCut: false };
+  if (dialect !== "html")
+    return { title, body: fromText(body, bodyDialectOf(dialect)), bodyDialect: bodyDialectOf(dialect), isCut: false };
   return { title, body, bodyDialect: "text", html: html ?? fromText(body, "html"), isCut: false };
 }
 
@@ -78,8 +81,10 @@ function textDraft(output: string, from: Dialect, scope: RenderScope, dialect: D
   const text = convertibleText(from === "markdown" ? output.trim() : tidy(output));
   if (text === "") throw new RenderFailure("empty", "the template printed nothing");
   const bodyDialect = bodyDialectOf(dialect);
-  if (from === "html") return { title, body: htmlToText(output), bodyDialect: "text", html: output.trim(), isCut: false };
-  const body = from === "markdown" ? fromMarkdown(text, bodyDialect) : from === "text" ? fromText(text, bodyDialect) : text;
+  if (from === "html")
+    return { title, body: htmlToText(output), bodyDialect: "text", html: output.trim(), isCut: false };
+  const body =
+    from === "markdown" ? fromMarkdown(text, bodyDialect) : from === "text" ? fromText(text, bodyDialect) : text;
   if (dialect === "html") {
     const html = from === "markdown" ? fromMarkdown(text, "html") : fromText(text, "html");
     return { title, body, bodyDialect, html, isCut: false };

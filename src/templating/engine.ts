@@ -1,3 +1,4 @@
+import type Handlebars from "handlebars";
 import type { Program } from "./ast.ts";
 import type { Frame } from "./helpers/blocks.ts";
 import { engineHelpers } from "./helpers/engine-helpers.ts";
@@ -29,7 +30,7 @@ export async function loadEngine(): Promise<Engine> {
   return engine;
 }
 
-type HandlebarsModule = typeof import("handlebars");
+type HandlebarsModule = typeof Handlebars;
 
 /** Options that Handlebars hands from a template to its partials; internal to it, so taken from it and not made up. */
 interface Inherited {

@@ -59,13 +59,18 @@ const SLACK_SPECIAL = /[&<>]/g;
  * `@channel` and its like mean nothing to Slack, but ping everybody on the servers that take Slack's format.
  */
 export const escapeSlack = (text: string): string =>
-  NOT_PLAIN.test(text) ? cleanText(text).replaceAll(SLACK_SPECIAL, (c) => SLACK[c] ?? c).replaceAll(GROUP_MENTION, "@\u200B") : text;
+  NOT_PLAIN.test(text)
+    ? cleanText(text)
+        .replaceAll(SLACK_SPECIAL, (c) => SLACK[c] ?? c)
+        .replaceAll(GROUP_MENTION, "@\u200B")
+    : text;
 
 const SLACK_ENTITY = /&(amp|lt|gt);/g;
 const SLACK_DECODED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">" };
 
 /** The reverse of {@link escapeSlack}, for addresses. */
-export const decodeSlack = (text: string): string => text.replaceAll(SLACK_ENTITY, (all, name: string) => SLACK_DECODED[name] ?? all);
+export const decodeSlack = (text: string): string =>
+  text.replaceAll(SLACK_ENTITY, (all, name: string) => SLACK_DECODED[name] ?? all);
 
 /**
  * The same for places of Block Kit that take plain text. Slack reads no mention there; an invisible joiner keeps readers
@@ -105,5 +110,8 @@ export function safeUrl(text: string): string | undefined {
   if (!SAFE_SCHEMES.has(url.protocol)) return undefined;
   url.username = "";
   url.password = "";
-  return url.href.replaceAll(/[|<>"'`\\^{}()\s]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+  return url.href.replaceAll(
+    /[|<>"'`\\^{}()\s]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  );
 }

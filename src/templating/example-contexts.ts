@@ -126,7 +126,14 @@ const HOSTILE_STATE = stateOf({ name: ATTACK, type: "FAILED", message: `${ATTACK
 
 const HOSTILE: RunMessage = complete({
   ...NORMAL,
-  flow: { id: null, name: ATTACK, version: ATTACK, tags: [ATTACK], labels: { "a.b": ATTACK }, url: "javascript:alert(1)" },
+  flow: {
+    id: null,
+    name: ATTACK,
+    version: ATTACK,
+    tags: [ATTACK],
+    labels: { "a.b": ATTACK },
+    url: "javascript:alert(1)",
+  },
   flow_run: {
     ...NORMAL_RUN,
     name: ATTACK,
@@ -145,7 +152,11 @@ const HOSTILE: RunMessage = complete({
     stack: `${ATTACK}\n${"    at <anonymous> (```<!channel>```)\n".repeat(100)}`.slice(0, 4_000),
     location: ATTACK,
   },
-  links: { run: "https://hub.example/runs/1?a=1&b=<!channel>|x", flow: "javascript:alert(1)", logs: "data:text/html,x" },
+  links: {
+    run: "https://hub.example/runs/1?a=1&b=<!channel>|x",
+    flow: "javascript:alert(1)",
+    logs: "data:text/html,x",
+  },
   hub: { ...NORMAL.hub, environment: ATTACK, name: ATTACK },
   vars: { evil: ATTACK },
   target: { block_type: "slack-webhook", block_name: ATTACK, mention: [] },

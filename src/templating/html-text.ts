@@ -4,14 +4,26 @@ const HIDDEN = /<(div|span)\b[^>]*display:\s*none[^>]*>[\s\S]*?<\/\1\s*>/gi;
 const LINK = /<a\b[^>]*\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')[^>]*>([\s\S]*?)<\/a\s*>/gi;
 const BREAK = /<(?:br|\/p|\/div|\/tr|\/h[1-6]|\/li|\/pre|\/table|hr)\b[^>]*>/gi;
 
-const NAMED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " ", middot: "·", mdash: "—" };
+const NAMED: Readonly<Record<string, string>> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+  nbsp: " ",
+  middot: "·",
+  mdash: "—",
+};
 
 const decode = (text: string): string =>
-  text.replaceAll(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z]+));/gi, (all, hex?: string, decimal?: string, name?: string) => {
-    if (name !== undefined) return NAMED[name.toLowerCase()] ?? all;
-    const point = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
-    return point <= 0x10_ffff ? String.fromCodePoint(point) : all;
-  });
+  text.replaceAll(
+    /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|([a-z]+));/gi,
+    (all, hex?: string, decimal?: string, name?: string) => {
+      if (name !== undefined) return NAMED[name.toLowerCase()] ?? all;
+      const point = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+      return point <= 0x10_ffff ? String.fromCodePoint(point) : all;
+    },
+  );
 
 const stripTags = (html: string): string => html.replaceAll(/<[^>]*>/g, "");
 

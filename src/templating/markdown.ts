@@ -119,22 +119,28 @@ function blockAt(lines: readonly string[], start: number): [Block, number] {
   const fence = FENCE.exec(line)?.[1];
   if (fence !== undefined) return fencedCode(lines, start, fence);
   const heading = HEADING.exec(line);
-  if (heading !== null) return [{ kind: "heading", text: heading[2] ?? "", level: (heading[1] ?? "#").length }, start + 1];
+  if (heading !== null)
+    return [{ kind: "heading", text: heading[2] ?? "", level: (heading[1] ?? "#").length }, start + 1];
   if (RULE.test(line)) return [{ kind: "rule" }, start + 1];
   if (ITEM.test(line)) return listAt(lines, start);
   if (QUOTE.test(line)) {
     const quoted = linesWhile(lines, start, (text) => QUOTE.test(text));
-    return [{ kind: "quote", text: quoted.map((text) => QUOTE.exec(text)?.[1] ?? "").join("\n") }, start + quoted.length];
+    return [
+      { kind: "quote", text: quoted.map((text) => QUOTE.exec(text)?.[1] ?? "").join("\n") },
+      start + quoted.length,
+    ];
   }
   const paragraph = [line, ...linesWhile(lines, start + 1, (text) => text.trim() !== "" && !startsBlock(text))];
   return [{ kind: "paragraph", text: paragraph.map((text) => text.trim()).join("\n") }, start + paragraph.length];
 }
 
-const startsBlock = (line: string): boolean => [FENCE, HEADING, RULE, ITEM, QUOTE].some((pattern) => pattern.test(line));
+const startsBlock = (line: string): boolean =>
+  [FENCE, HEADING, RULE, ITEM, QUOTE].some((pattern) => pattern.test(line));
 
 function linesWhile(lines: readonly string[], start: number, accepts: (line: string) => boolean): string[] {
   const taken: string[] = [];
-  for (let index = start; index < lines.length && accepts(lines[index] ?? ""); index += 1) taken.push(lines[index] ?? "");
+  for (let index = start; index < lines.length && accepts(lines[index] ?? ""); index += 1)
+    taken.push(lines[index] ?? "");
   return taken;
 }
 
@@ -220,7 +226,10 @@ function codeAt(text: string, index: number, target: MarkdownTarget): Span | und
   const start = index + mark.length;
   const end = text.slice(0, start + LONGEST_SPAN).indexOf(mark, start);
   if (end < 0) return undefined;
-  const content = text.slice(start, end).replaceAll("\n", " ").replace(/^ (.*[^ ].*) $/, "$1");
+  const content = text
+    .slice(start, end)
+    .replaceAll("\n", " ")
+    .replace(/^ (.*[^ ].*) $/, "$1");
   return { printed: target.code(content), end: end + mark.length };
 }
 

@@ -25,6 +25,11 @@ export function markup(plain: string, print: (dialect: MarkupDialect) => string)
 }
 
 /** Text that each dialect prints in a way of its own, JSON dialects included. */
-export const verbatim = (plain: string, print: (dialect: Dialect) => string): Markup => ({ [MARKUP]: true, plain, print });
+export const verbatim = (plain: string, print: (dialect: Dialect) => string): Markup => ({
+  [MARKUP]: true,
+  plain,
+  print,
+});
 
-export const isMarkup = (value: unknown): value is Markup => typeof value === "object" && value !== null && MARKUP in value;
+export const isMarkup = (value: unknown): value is Markup =>
+  typeof value === "object" && value !== null && MARKUP in value;

@@ -32,7 +32,8 @@ export function summaryOf(facts: TitleFacts): string {
     error?.location === null || error === null ? "" : `at ${error.location}`,
     isRetry(facts) ? (error?.first_line ?? state.message) : "",
   ].filter((part) => part !== "");
-  if (parts.length === 0) return oneLine(state.message === "" ? state.name : `${state.name}: ${state.message}`, SUMMARY_GRAPHEMES);
+  if (parts.length === 0)
+    return oneLine(state.message === "" ? state.name : `${state.name}: ${state.message}`, SUMMARY_GRAPHEMES);
   const text = parts.join(", ");
   return oneLine(text.charAt(0).toUpperCase() + text.slice(1), SUMMARY_GRAPHEMES);
 }
@@ -74,7 +75,8 @@ function reasonOf({ error, state }: TitleFacts): string {
   return error.first_line === "" ? error.type : `${error.type}: ${error.first_line}`;
 }
 
-const withDetail = (verb: string, detail: string): string => (firstLine(detail) === "" ? verb : `${verb}: ${firstLine(detail)}`);
+const withDetail = (verb: string, detail: string): string =>
+  firstLine(detail) === "" ? verb : `${verb}: ${firstLine(detail)}`;
 
 /** A retry was decided: the run will try again. */
 const isRetry = ({ state }: TitleFacts): boolean => state.name === "AwaitingRetry" || state.name === "Retrying";

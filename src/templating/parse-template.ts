@@ -13,7 +13,9 @@ export interface ParseProblem {
   readonly suggestion?: string;
 }
 
-export type Parsed = { readonly ok: true; readonly program: Program } | { readonly ok: false; readonly problem: ParseProblem };
+export type Parsed =
+  | { readonly ok: true; readonly program: Program }
+  | { readonly ok: false; readonly problem: ParseProblem };
 
 /** Parses a template's text; what stops it comes back as a problem with its place. */
 export function parseTemplate(source: TemplateSource, engine: Engine): Parsed {
@@ -47,7 +49,8 @@ function parseProblem(error: unknown, text: string): ParseProblem {
     };
   }
   const line = Number(/Parse error on line (\d+)/.exec(message)?.[1] ?? /(\d+):\d+\s*$/.exec(message)?.[1] ?? 1);
-  const column = columnOf(message, text.split("\n")[line - 1] ?? "") ?? Number(/\d+:(\d+)\s*$/.exec(message)?.[1] ?? 0) + 1;
+  const column =
+    columnOf(message, text.split("\n")[line - 1] ?? "") ?? Number(/\d+:(\d+)\s*$/.exec(message)?.[1] ?? 0) + 1;
   return { line, column, code: "syntax", message: explain(message) };
 }
 

@@ -59,7 +59,8 @@ export function itemType(type: PathType): PathType {
   return type.kind === "list" ? type.item : ANY;
 }
 
-export const memberNames = (type: PathType): readonly string[] => (type.kind === "object" ? Object.keys(type.members) : []);
+export const memberNames = (type: PathType): readonly string[] =>
+  type.kind === "object" ? Object.keys(type.members) : [];
 
 /** The object with the parameters of a partial call beside its own members. */
 export function withMembers(type: PathType, extra: Readonly<Record<string, PathType>>): PathType {

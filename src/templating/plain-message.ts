@@ -3,7 +3,7 @@ import { bodyDialectOf, fromText } from "./convert.ts";
 import type { Dialect } from "./dialect.ts";
 import { fit, measure, type TextLimit } from "./fit.ts";
 import type { RenderedMessage } from "./rendered.ts";
-import type { RenderLimits } from "./render.ts";
+import type { RenderLimits } from "./render-request.ts";
 
 export interface PlainMessage {
   readonly title?: string;
@@ -32,7 +32,11 @@ export function plainMessage({ title = "", body, dialect, limits }: PlainMessage
 }
 
 /** Escaping makes a text longer; the plain text is cut until its escaped form fits, so that no escape is cut in two. */
-function fitEscaped(text: string, dialect: Dialect, limit: TextLimit): { readonly text: string; readonly truncated: boolean } {
+function fitEscaped(
+  text: string,
+  dialect: Dialect,
+  limit: TextLimit,
+): { readonly text: string; readonly truncated: boolean } {
   let plain = fit(text, limit);
   let escaped = fromText(plain.text, dialect);
   while (measure(escaped, limit.unit) > limit.max && plain.text !== "") {

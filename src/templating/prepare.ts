@@ -38,7 +38,11 @@ interface Preparation {
 }
 
 /** Parses, validates and compiles a variant; `files` are the one file of it, or the separate files of a mail. */
-export function prepareVariant(files: readonly TemplateSource[], catalog: TemplateCatalog, engine: Engine): PreparedVariant {
+export function prepareVariant(
+  files: readonly TemplateSource[],
+  catalog: TemplateCatalog,
+  engine: Engine,
+): PreparedVariant {
   const work: Preparation = { catalog, engine, problems: [] };
   const [source] = files;
   if (source === undefined) throw new RangeError("a variant has at least one file");
@@ -75,7 +79,14 @@ function sectionsOf(source: TemplateSource, work: Preparation): SectionText[] {
   if (kind === undefined) {
     const near = nearest(source.variant, knownVariants());
     const message = `"${source.variant}.hbs" is not a variant.`;
-    problem(work, source, { line: 1, column: 0 }, "unknown_variant", message, near === undefined ? undefined : `${near}.hbs`);
+    problem(
+      work,
+      source,
+      { line: 1, column: 0 },
+      "unknown_variant",
+      message,
+      near === undefined ? undefined : `${near}.hbs`,
+    );
     return [];
   }
   const parsed = parseTemplate(source, work.engine);
@@ -93,14 +104,22 @@ function sectionsOf(source: TemplateSource, work: Preparation): SectionText[] {
 
 /** `allowUnknown: true` in the comment that a template begins with. */
 function allowsUnknown(program: Program): boolean {
-  const first = program.body.find((statement) => statement.type !== "ContentStatement" || statement.value.trim() !== "");
+  const first = program.body.find(
+    (statement) => statement.type !== "ContentStatement" || statement.value.trim() !== "",
+  );
   return first?.type === "CommentStatement" && /^\s*allowUnknown:\s*true\s*$/m.test(first.value);
 }
 
-function emailSection(statement: Statement, source: TemplateSource, allowUnknown: boolean, work: Preparation): SectionText[] {
+function emailSection(
+  statement: Statement,
+  source: TemplateSource,
+  allowUnknown: boolean,
+  work: Preparation,
+): SectionText[] {
   if (statement.type === "CommentStatement") return [];
   if (statement.type === "ContentStatement" && statement.value.trim() === "") return [];
-  const section = statement.type === "BlockStatement" ? EMAIL_SECTIONS.find((name) => name === statement.path.original) : undefined;
+  const section =
+    statement.type === "BlockStatement" ? EMAIL_SECTIONS.find((name) => name === statement.path.original) : undefined;
   if (section === undefined || statement.type !== "BlockStatement" || statement.program === undefined) {
     const message = "An email template holds only the sections subject, preheader, html and text.";
     problem(work, source, statement.loc.start, "email_sections", message);
@@ -114,11 +133,21 @@ function checkSections(source: TemplateSource, sections: readonly SectionText[],
   if (work.problems.some(({ severity }) => severity === "error")) return;
   const has = (name: Section): boolean => sections.some(({ section }) => section === name);
   const at = { line: 1, column: 0 };
-  if (!has("subject")) problem(work, source, at, "email_sections", "The subject is missing.", "{{#subject}}…{{/subject}}");
-  if (!has("html") && !has("text")) problem(work, source, at, "email_sections", "The html or text section is missing.", "{{#html}}…{{/html}}");
+  if (!has("subject"))
+    problem(work, source, at, "email_sections", "The subject is missing.", "{{#subject}}…{{/subject}}");
+  if (!has("html") && !has("text"))
+    problem(work, source, at, "email_sections", "The html or text section is missing.", "{{#html}}…{{/html}}");
   if (has("html") && !has("text")) {
     const message = "There is no text section; one is made from the html.";
-    work.problems.push({ severity: "warning", file: source.file, variant: source.variant, line: 1, column: 1, code: "email_sections", message });
+    work.problems.push({
+      severity: "warning",
+      file: source.file,
+      variant: source.variant,
+      line: 1,
+      column: 1,
+      code: "email_sections",
+      message,
+    });
   }
 }
 
@@ -157,11 +186,19 @@ function analyse(part: SectionText, work: Preparation): Analysis {
   };
 
   const visit = (source: TemplateSource, program: Program, scope: Scope, stack: readonly string[]): void => {
-    const tell = (severity: TemplateProblem["severity"]): Check["report"] => (at, code, message, suggestion) =>
-      problem(work, source, at, code, message, suggestion, source.origin === "built-in" ? "error" : severity);
+    const tell =
+      (severity: TemplateProblem["severity"]): Check["report"] =>
+      (at, code, message, suggestion) =>
+        problem(work, source, at, code, message, suggestion, source.origin === "built-in" ? "error" : severity);
     const enterPartial = (name: string, inside: Scope, at: Position): void => {
-      if (stack.includes(name)) return tell("error")(at, "partial_cycle", `The partial "${name}" contains itself: ${[...stack, name].join(" → ")}.`);
-      if (stack.length >= LIMITS.partialDepth) return tell("error")(at, "too_deep", `Partials are nested more than ${LIMITS.partialDepth} deep.`);
+      if (stack.includes(name))
+        return tell("error")(
+          at,
+          "partial_cycle",
+          `The partial "${name}" contains itself: ${[...stack, name].join(" → ")}.`,
+        );
+      if (stack.length >= LIMITS.partialDepth)
+        return tell("error")(at, "too_deep", `Partials are nested more than ${LIMITS.partialDepth} deep.`);
       const found = work.catalog.partial(name, PARTIAL_SUFFIXES[part.dialect], part.source.origin);
       if (found === undefined) {
         const near = nearest(name, work.catalog.partialNames(part.source.origin));
@@ -201,7 +238,12 @@ function parsePartial(source: TemplateSource, work: Preparation): Program | unde
 }
 
 function problem(
-  work: Preparation, source: TemplateSource, at: Position, code: ProblemCode, message: string, suggestion?: string,
+  work: Preparation,
+  source: TemplateSource,
+  at: Position,
+  code: ProblemCode,
+  message: string,
+  suggestion?: string,
   severity: TemplateProblem["severity"] = "error",
 ): void {
   const { file, variant } = source;
@@ -212,5 +254,7 @@ function problem(
 /** By file and place; a partial that several templates use is reported once. */
 export function sorted(problems: readonly TemplateProblem[]): TemplateProblem[] {
   const unique = new Map(problems.map((entry) => [JSON.stringify(entry), entry]));
-  return [...unique.values()].toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column);
+  return [...unique.values()].toSorted(
+    (a, b) => a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column,
+  );
 }

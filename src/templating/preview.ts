@@ -61,7 +61,10 @@ export async function preview(request: PreviewRequest): Promise<readonly Preview
 }
 
 /** The variants to show: all of them, the named one, or the best one for the dialect. */
-function chosen(groups: (readonly TemplateSource[])[], { name, variant, dialect }: PreviewRequest): (readonly TemplateSource[])[] {
+function chosen(
+  groups: (readonly TemplateSource[])[],
+  { name, variant, dialect }: PreviewRequest,
+): (readonly TemplateSource[])[] {
   const nameOf = (files: readonly TemplateSource[]): string => (files.length > 1 ? "email" : (files[0]?.variant ?? ""));
   if (variant === undefined && dialect === undefined) return groups;
   const wanted = variant === undefined ? VARIANTS_OF[dialect ?? "text"] : [variant];
@@ -70,16 +73,30 @@ function chosen(groups: (readonly TemplateSource[])[], { name, variant, dialect 
     if (found !== undefined) return [found];
   }
   const near = nearest(wanted[0] ?? "", groups.map(nameOf));
-  throw new BellhopError("template_not_found", { name: `${name}/${wanted[0] ?? ""}`, nearest: near === undefined ? null : `${name}/${near}` });
+  throw new BellhopError("template_not_found", {
+    name: `${name}/${wanted[0] ?? ""}`,
+    nearest: near === undefined ? null : `${name}/${near}`,
+  });
 }
 
-async function previewOne(files: readonly TemplateSource[], request: PreviewRequest, problems: readonly TemplateProblem[]): Promise<Preview> {
+async function previewOne(
+  files: readonly TemplateSource[],
+  request: PreviewRequest,
+  problems: readonly TemplateProblem[],
+): Promise<Preview> {
   const { catalog, name, sample = "normal", clock = systemClock } = request;
   const variant = files.length > 1 ? "email" : (files[0]?.variant ?? "text");
   const dialect = request.dialect ?? dialectOf(variant);
   const context = request.context ?? sampleFor(name, sample);
   const startedMs = clock.monotonic();
-  const message = await renderMessage({ catalog, name, variants: [variant], dialect, limits: { body: PREVIEW_LIMIT }, context });
+  const message = await renderMessage({
+    catalog,
+    name,
+    variants: [variant],
+    dialect,
+    limits: { body: PREVIEW_LIMIT },
+    context,
+  });
   const forms = [message.body, message.html ?? "", message.native === undefined ? "" : JSON.stringify(message.native)];
   return {
     name,

@@ -9,7 +9,7 @@ import { escapeHeader } from "./escape.ts";
 import { fit } from "./fit.ts";
 import type { PreparedVariant } from "./prepare.ts";
 import { prepared } from "./prepared-cache.ts";
-import type { RenderRequest } from "./render.ts";
+import type { RenderRequest } from "./render-request.ts";
 import { RenderFailure, RenderScope } from "./render-scope.ts";
 import type { RenderedMessage } from "./rendered.ts";
 import { cutDraft, overflows, reduced, REDUCTIONS, withNotes } from "./shorten.ts";
@@ -23,7 +23,7 @@ interface Fitted {
 
 /** Tries one candidate after the other; what the first failure was is kept for the record. */
 export function renderNow(request: RenderRequest, engine: Engine): RenderedMessage {
-  const context = Object.isFrozen(request.context) ? request.context : deepFreeze(plainCopy(request.context));
+  const context = frozen(request.context);
   const { list, problem } = candidatesFor(request);
   let failure = problem;
   for (let index = 0; index < list.length; index += 1) {
@@ -34,7 +34,9 @@ export function renderNow(request: RenderRequest, engine: Engine): RenderedMessa
     try {
       const fitted = fitVariant(variant, context, request, notes);
       // Text beside a provider's JSON, for the case that the provider refuses it.
-      const plain = candidate.variant.endsWith(".json") ? plainBody(list.slice(index + 1), candidate, { request, context, engine }) : undefined;
+      const plain = candidate.variant.endsWith(".json")
+        ? plainBody(list.slice(index + 1), candidate, { request, context, engine })
+        : undefined;
       return finished(fitted, { request, context, candidate, failure, plain });
     } catch (error) {
       if (!(error instanceof RenderFailure)) throw error;
@@ -46,25 +48,46 @@ export function renderNow(request: RenderRequest, engine: Engine): RenderedMessa
 
 const NO_NOTES: readonly string[] = [];
 
-/** The context as JSON gives it back: no prototypes, getters or functions. */
-const plainCopy = (context: RunMessage): RunMessage => structuredClone(context);
+/** Contexts that were found frozen: asking once is cheaper than asking V8 about every member each time. */
+const seenFrozen = new WeakSet<RunMessage>();
 
-function fitVariant(variant: PreparedVariant, context: RunMessage, request: RenderRequest, notes: readonly string[]): Fitted {
+/** The context itself when it is frozen, else a frozen copy: plain data without prototypes, getters or functions. */
+function frozen(context: RunMessage): RunMessage {
+  if (seenFrozen.has(context)) return context;
+  if (!Object.isFrozen(context)) return deepFreeze(structuredClone(context));
+  seenFrozen.add(context);
+  return context;
+}
+
+function fitVariant(
+  variant: PreparedVariant,
+  context: RunMessage,
+  request: RenderRequest,
+  notes: readonly string[],
+): Fitted {
   if (variant.parts.length === 0) throw invalid(variant);
   const scope = new RenderScope(context, request);
   const whole = draftOf(variant, scope, request.dialect);
-  const warnings = [...scope.warnings];
+  const { warnings } = scope;
   if (!overflows(whole, request.limits, notes)) return { draft: withNotes(whole, notes), truncated: false, warnings };
   return { ...shortened(variant, context, request, notes), warnings };
 }
 
 function invalid({ problems }: PreparedVariant): RenderFailure {
   const error = problems.find(({ severity }) => severity === "error");
-  return new RenderFailure("invalid", error === undefined ? "it is empty" : `line ${error.line}, column ${error.column}: ${error.message}`);
+  return new RenderFailure(
+    "invalid",
+    error === undefined ? "it is empty" : `line ${error.line}, column ${error.column}: ${error.message}`,
+  );
 }
 
 /** Renders again with less and less of the context; if that is not enough, the end of the text goes. */
-function shortened(variant: PreparedVariant, context: RunMessage, request: RenderRequest, notes: readonly string[]): Omit<Fitted, "warnings"> {
+function shortened(
+  variant: PreparedVariant,
+  context: RunMessage,
+  request: RenderRequest,
+  notes: readonly string[],
+): Omit<Fitted, "warnings"> {
   const shortNotes = [TRUNCATED, ...notes];
   let draft: Draft | undefined;
   for (let level = 1; level <= REDUCTIONS.length; level += 1) {
@@ -95,13 +118,20 @@ interface Rest {
 
 function finished(
   { draft, truncated, warnings }: Fitted,
-  { request, context, candidate, failure, plain }: Rest & { readonly candidate: Candidate; readonly failure: string | null; readonly plain: string | undefined },
+  {
+    request,
+    context,
+    candidate,
+    failure,
+    plain,
+  }: Rest & { readonly candidate: Candidate; readonly failure: string | null; readonly plain: string | undefined },
 ): RenderedMessage {
   const title = fittedTitle(draft.title, request);
   const body = plain ?? draft.body;
   const message = {
     title: title.text,
-    body: request.limits.title === undefined ? body : withoutTitleLine(body, fromText(context.title, draft.bodyDialect)),
+    body:
+      request.limits.title === undefined ? body : withoutTitleLine(body, fromText(context.title, draft.bodyDialect)),
     truncated: truncated || title.truncated,
     template: candidate.label,
     templateError: failure,
@@ -118,7 +148,11 @@ function fittedTitle(title: string, { limits }: RenderRequest): { readonly text:
 }
 
 /** From the next variant of the same template that is text; undefined when there is none that works. */
-function plainBody(rest: readonly Candidate[], candidate: Candidate, { request, context, engine }: Rest & { readonly engine: Engine }): string | undefined {
+function plainBody(
+  rest: readonly Candidate[],
+  candidate: Candidate,
+  { request, context, engine }: Rest & { readonly engine: Engine },
+): string | undefined {
   for (const other of rest) {
     if (other.name !== candidate.name || other.origin !== candidate.origin || other.variant.endsWith(".json")) continue;
     try {

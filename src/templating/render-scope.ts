@@ -16,6 +16,8 @@ const RETURNED_CHARS = BUDGET.outputChars * 8;
 
 const OPERATIONS_PER_CLOCK_CHECK = 1_000;
 
+const NONE: readonly string[] = [];
+
 export type MissingPolicy = "warn" | "mark" | "error";
 
 /** Stops a render; caught by the fallback chain and never seen by callers. */
@@ -56,7 +58,8 @@ export class RenderScope {
     this.#operations += 1;
     if (this.#operations < this.#nextCheck) return;
     this.#nextCheck += OPERATIONS_PER_CLOCK_CHECK;
-    if (this.#operations >= BUDGET.operations) throw new RenderFailure("budget", `more than ${BUDGET.operations} operations`);
+    if (this.#operations >= BUDGET.operations)
+      throw new RenderFailure("budget", `more than ${BUDGET.operations} operations`);
     if (this.#clock.monotonic() - this.#startedMs > BUDGET.durationMs) {
       throw new RenderFailure("budget", `longer than ${BUDGET.durationMs} ms`);
     }
@@ -65,13 +68,14 @@ export class RenderScope {
   /** Counts what a block or partial returned, so that nested loops over large content cannot grow without bound. */
   returned(text: string): string {
     this.#returned += text.length;
-    if (this.#returned > RETURNED_CHARS) throw new RenderFailure("budget", `more than ${BUDGET.outputChars} characters`);
+    if (this.#returned > RETURNED_CHARS)
+      throw new RenderFailure("budget", `more than ${BUDGET.outputChars} characters`);
     return text;
   }
 
   /** Each once, in the order they came up. */
-  get warnings(): Iterable<string> {
-    return this.#warnings ?? [];
+  get warnings(): readonly string[] {
+    return this.#warnings === undefined ? NONE : [...this.#warnings];
   }
 
   warn(text: string): void {

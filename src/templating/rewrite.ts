@@ -1,6 +1,14 @@
 import {
-  type BlockStatement, type ContentStatement, type Expression, type Hash, type MustacheStatement, type PathExpression, type Program, simpleName,
-  type Statement, type SubExpression,
+  type BlockStatement,
+  type ContentStatement,
+  type Expression,
+  type Hash,
+  type MustacheStatement,
+  type PathExpression,
+  type Program,
+  simpleName,
+  type Statement,
+  type SubExpression,
 } from "./ast.ts";
 import type { Dialect } from "./dialect.ts";
 import { LABEL, NEEDED, outputHelper, rawOutputHelper, URL_OUTPUT } from "./helpers/engine-helpers.ts";
@@ -41,7 +49,8 @@ function rewriteBody(program: Program, to: Rewriter): Program {
     between = undefined;
   };
   for (const [index, statement] of program.body.entries()) {
-    const value = statement.type === "MustacheStatement" ? plainOutput(statement, program.body[index - 1], to) : undefined;
+    const value =
+      statement.type === "MustacheStatement" ? plainOutput(statement, program.body[index - 1], to) : undefined;
     if (statement.type === "MustacheStatement" && value !== undefined) {
       if (run === undefined) {
         flush();
@@ -117,7 +126,8 @@ function valueOf(node: MustacheStatement, to: Rewriter): Expression {
   // The validator has refused every other kind.
   if (path.type !== "PathExpression") return path;
   const name = simpleName(path);
-  const isCall = node.params.length > 0 || node.hash !== undefined || (name !== undefined && helperNamed(name)?.min === 0);
+  const isCall =
+    node.params.length > 0 || node.hash !== undefined || (name !== undefined && helperNamed(name)?.min === 0);
   return isCall ? callOf(node, path, to) : rewriteExpression(path, to, true);
 }
 
@@ -133,7 +143,10 @@ function rewriteCall(node: SubExpression, to: Rewriter): SubExpression {
   };
 }
 
-const rewriteArguments = (node: { readonly params: readonly Expression[]; readonly hash: Hash | undefined }, to: Rewriter) => ({
+const rewriteArguments = (
+  node: { readonly params: readonly Expression[]; readonly hash: Hash | undefined },
+  to: Rewriter,
+) => ({
   params: node.params.map((param) => rewriteExpression(param, to, false)),
   hash: rewriteHash(node.hash, to, false),
 });
@@ -176,4 +189,9 @@ const pathTo = (name: string, at: Pick<PathExpression, "loc">): PathExpression =
   loc: at.loc,
 });
 
-const textOf = (value: string, at: Pick<PathExpression, "loc">): Expression => ({ type: "StringLiteral", value, original: value, loc: at.loc });
+const textOf = (value: string, at: Pick<PathExpression, "loc">): Expression => ({
+  type: "StringLiteral",
+  value,
+  original: value,
+  loc: at.loc,
+});

@@ -8,7 +8,11 @@ type SampleState = Pick<RunMessage["state"], "name" | "type" | "message">;
 
 /** The state that a template of this name is about; every other name is shown a failed run. */
 const STATES: Readonly<Record<string, SampleState>> = {
-  "run-crashed": { name: "Crashed", type: "CRASHED", message: "Process 4711 on worker-2 is gone (no heartbeat for 30s)." },
+  "run-crashed": {
+    name: "Crashed",
+    type: "CRASHED",
+    message: "Process 4711 on worker-2 is gone (no heartbeat for 30s).",
+  },
   "run-completed": { name: "Completed", type: "COMPLETED", message: "" },
   "run-retrying": { name: "AwaitingRetry", type: "SCHEDULED", message: "" },
   "run-cancelled": { name: "Cancelled", type: "CANCELLED", message: "Cancelled by ana" },
@@ -22,5 +26,8 @@ export function sampleFor(templateName: string, sample: Sample): RunMessage {
   if (state === undefined) return base;
   const isCrash = state.type === "CRASHED";
   const shown = sample === "hostile" ? { ...state, message: base.state.message } : state;
-  return exampleForState(isCrash ? { ...base, error: null } : base, sample === "minimal" ? { ...state, message: "" } : shown);
+  return exampleForState(
+    isCrash ? { ...base, error: null } : base,
+    sample === "minimal" ? { ...state, message: "" } : shown,
+  );
 }

@@ -46,7 +46,8 @@ export function findPath(path: PathExpression, scope: Scope): PathFinding {
   for (let up = path.depth; up > 0 && start !== null; up -= 1) start = start.parent;
   if (start === null) return outside(path);
   const [first, ...rest] = path.parts;
-  const isBlockParam = path.depth === 0 && first !== undefined && !isScoped(path) && Object.hasOwn(scope.blockParams, first);
+  const isBlockParam =
+    path.depth === 0 && first !== undefined && !isScoped(path) && Object.hasOwn(scope.blockParams, first);
   if (isBlockParam) return walk(path, scope.blockParams[first] ?? ANY, rest, scope, 1);
   return walk(path, start.type, path.parts, scope, 0);
 }
@@ -55,7 +56,11 @@ export function findPath(path: PathExpression, scope: Scope): PathFinding {
 const isScoped = (path: PathExpression): boolean => /^(?:\.|this\b)/.test(path.original);
 
 function outside(path: PathExpression): PathFinding {
-  return { found: false, message: `"${path.original}" reaches beyond the outermost block.`, suggestion: `@root.${path.parts.join(".")}` };
+  return {
+    found: false,
+    message: `"${path.original}" reaches beyond the outermost block.`,
+    suggestion: `@root.${path.parts.join(".")}`,
+  };
 }
 
 function findData(path: PathExpression, scope: Scope): PathFinding {
@@ -71,28 +76,40 @@ function findData(path: PathExpression, scope: Scope): PathFinding {
   };
 }
 
-function walk(path: PathExpression, from: PathType, parts: readonly string[], scope: Scope, skipped: number): PathFinding {
+function walk(
+  path: PathExpression,
+  from: PathType,
+  parts: readonly string[],
+  scope: Scope,
+  skipped: number,
+): PathFinding {
   let type = from;
   let isCertain = true;
   let labelParts = 0;
   for (const [index, part] of parts.entries()) {
     if (type.kind === "any" || type.kind === "map") isCertain = false;
-    if (type.kind === "map" && type.isLabels && index < parts.length - 1 && labelParts === 0) labelParts = index + skipped;
+    if (type.kind === "map" && type.isLabels && index < parts.length - 1 && labelParts === 0)
+      labelParts = index + skipped;
     const next = memberType(type, part);
-    if (next === undefined) return unknownMember(path, parts, index, type, scope, skipped);
+    if (next === undefined) return unknownMember(path, parts, index, type, scope);
     type = next;
   }
   return { found: true, type, isCertain, labelParts };
 }
 
 function unknownMember(
-  path: PathExpression, parts: readonly string[], index: number, type: PathType, scope: Scope, skipped: number,
+  path: PathExpression,
+  parts: readonly string[],
+  index: number,
+  type: PathType,
+  scope: Scope,
 ): PathFinding {
   const part = parts[index] ?? "";
   const prefix = path.original.slice(0, path.original.length - parts.slice(index).join(".").length);
   const message = part === path.original ? `Unknown "${part}".` : `Unknown "${part}" in "${path.original}".`;
   const near = nearest(part, memberNames(type));
-  if (near !== undefined) return { found: false, message, suggestion: [prefix + near, ...parts.slice(index + 1)].join(".") };
+  if (near !== undefined)
+    return { found: false, message, suggestion: [prefix + near, ...parts.slice(index + 1)].join(".") };
   // Inside #each and #with people forget that the context has changed.
   const isRootName = index === 0 && scope.parent !== null && memberType(scope.root, part) !== undefined;
   return isRootName ? { found: false, message, suggestion: `@root.${parts.join(".")}` } : { found: false, message };

@@ -5,7 +5,7 @@ import { deepFreeze } from "./deep-freeze.ts";
 import type { Draft } from "./draft.ts";
 import { escapeHtml, escapeSlack } from "./escape.ts";
 import { fit, measure, type TextLimit } from "./fit.ts";
-import type { RenderLimits } from "./render.ts";
+import type { RenderLimits } from "./render-request.ts";
 import { fitMrkdwn } from "./slack-payload.ts";
 
 /** Large web mail programs clip a message above about 102 KB. Source: Gmail, "[Message clipped]", widely measured. */
@@ -17,7 +17,8 @@ const HTML_BYTES: TextLimit = { max: 100_000, unit: "bytes" };
  */
 export const REDUCTIONS: readonly ((context: RunMessage) => RunMessage)[] = [
   (context) => (context.error === null ? context : { ...context, error: { ...context.error, stack: null } }),
-  (context) => (context.flow_run === null ? context : { ...context, flow_run: { ...context.flow_run, parameters: {} } }),
+  (context) =>
+    context.flow_run === null ? context : { ...context, flow_run: { ...context.flow_run, parameters: {} } },
   withoutExtras,
   (context) => withShortTexts(context, 1_000),
   (context) => withShortTexts(context, 200),
@@ -49,7 +50,9 @@ function withShortTexts(context: RunMessage, max: number): RunMessage {
     flow_run: context.flow_run === null ? null : { ...context.flow_run, state: shortState },
     task_run: context.task_run === null ? null : { ...context.task_run, state: shortState },
     error: error === null ? null : { ...error, message: short(error.message), first_line: short(error.first_line) },
-    vars: Object.fromEntries(Object.entries(vars).map(([key, value]) => [key, typeof value === "string" ? short(value) : value])),
+    vars: Object.fromEntries(
+      Object.entries(vars).map(([key, value]) => [key, typeof value === "string" ? short(value) : value]),
+    ),
   };
 }
 
@@ -58,6 +61,7 @@ const HTML_NOTE_UNITS = 200;
 
 /** The limit less the notes that will be added below the message, but never less than half of it. */
 function roomFor({ body }: RenderLimits, notes: readonly string[], form: "text" | "html"): TextLimit {
+  if (notes.length === 0) return body;
   const extra = form === "html" ? HTML_NOTE_UNITS : 2;
   const reserve = notes.reduce((sum, note) => sum + measure(note, body.unit) + extra, 0);
   return { ...body, max: body.max - Math.min(reserve, Math.floor(body.max / 2)) };
@@ -77,7 +81,9 @@ const isLonger = (text: string, { max, unit }: TextLimit): boolean =>
 /** The last resort: the end of the body goes, and HTML that is still too long becomes the shortened plain text. */
 export function cutDraft(draft: Draft, limits: RenderLimits, notes: readonly string[]): Draft {
   const body = cutText(draft, roomFor(limits, notes, "text"));
-  return isHtmlLong(draft, limits, notes) ? { ...draft, body, html: shortHtml(body, roomFor(limits, notes, "html")) } : { ...draft, body };
+  return isHtmlLong(draft, limits, notes)
+    ? { ...draft, body, html: shortHtml(body, roomFor(limits, notes, "html")) }
+    : { ...draft, body };
 }
 
 /** Escaping makes a text longer, so the plain text shrinks until its HTML fits. */
@@ -112,12 +118,17 @@ export function withNotes(draft: Draft, notes: readonly string[]): Draft {
     ...draft,
     body,
     ...(draft.html === undefined ? {} : { html: htmlWithNotes(draft.html, notes) }),
-    ...(draft.native === undefined ? {} : { native: nativeWithNotes(draft.native, notes, draft.bodyDialect === "slack-mrkdwn") }),
+    ...(draft.native === undefined
+      ? {}
+      : { native: nativeWithNotes(draft.native, notes, draft.bodyDialect === "slack-mrkdwn") }),
   };
 }
 
 function htmlWithNotes(html: string, notes: readonly string[]): string {
-  const lines = notes.map((note) => `<p style="margin:8px 16px;font:13px/1.5 sans-serif;color:#6b7280;text-align:center">${escapeHtml(note)}</p>`);
+  const lines = notes.map(
+    (note) =>
+      `<p style="margin:8px 16px;font:13px/1.5 sans-serif;color:#6b7280;text-align:center">${escapeHtml(note)}</p>`,
+  );
   const end = html.toLowerCase().lastIndexOf("</body>");
   return end < 0 ? html + lines.join("") : html.slice(0, end) + lines.join("") + html.slice(end);
 }
@@ -133,7 +144,10 @@ function nativeWithNotes(native: JsonValue, notes: readonly string[], isSlack: b
   if (Array.isArray(attachments) && attachments.length > 0) {
     const last: JsonObject = attachments[attachments.length - 1];
     const inner: JsonValue = last["blocks"] ?? [];
-    return { ...payload, attachments: [...attachments.slice(0, -1), { ...last, blocks: [...(Array.isArray(inner) ? inner : []), block] }] };
+    return {
+      ...payload,
+      attachments: [...attachments.slice(0, -1), { ...last, blocks: [...(Array.isArray(inner) ? inner : []), block] }],
+    };
   }
   if (Array.isArray(blocks)) return { ...payload, blocks: [...blocks, block] };
   return typeof text === "string" ? { ...payload, text: `${text}\n${line}` } : payload;

@@ -51,15 +51,24 @@ export function slackPayload(value: JsonValue, title: string): SlackPayload {
   return { payload: best.payload, truncated: best.truncated };
 }
 
-function fitPayload(message: JsonObject, title: string, cap: number): { payload: JsonObject; truncated: boolean; total: number } {
+function fitPayload(
+  message: JsonObject,
+  title: string,
+  cap: number,
+): { payload: JsonObject; truncated: boolean; total: number } {
   const fitting: Fitting = { cap, total: 0, truncated: false };
   const { text, blocks, attachments, ...rest } = message;
   const top = fitMrkdwn(typeof text === "string" && text.trim() !== "" ? text : title, SLACK_LIMITS.topText);
   if (top.truncated) fitting.truncated = true;
   const payload: Record<string, JsonValue> = { ...rest, text: top.text };
   if (Array.isArray(blocks)) payload["blocks"] = fitBlocks(blocks, fitting);
-  if (Array.isArray(attachments)) payload["attachments"] = attachments.map((entry: JsonValue) => fitAttachment(entry, top.text, fitting));
-  return { payload: { unfurl_links: false, unfurl_media: false, ...payload }, truncated: fitting.truncated, total: fitting.total };
+  if (Array.isArray(attachments))
+    payload["attachments"] = attachments.map((entry: JsonValue) => fitAttachment(entry, top.text, fitting));
+  return {
+    payload: { unfurl_links: false, unfurl_media: false, ...payload },
+    truncated: fitting.truncated,
+    total: fitting.total,
+  };
 }
 
 function fitAttachment(entry: JsonValue, text: string, fitting: Fitting): JsonValue {
@@ -94,7 +103,12 @@ function fitBlock(value: JsonValue, fitting: Fitting): JsonValue | undefined {
     case "section":
       return fitSection(block, fitting);
     case "context":
-      return withElements(block, SLACK_LIMITS.contextElements, (element) => fitContextElement(element, fitting), fitting);
+      return withElements(
+        block,
+        SLACK_LIMITS.contextElements,
+        (element) => fitContextElement(element, fitting),
+        fitting,
+      );
     case "actions":
       return withElements(block, SLACK_LIMITS.actionElements, (element) => fitButton(element, fitting), fitting);
     case "rich_text":
@@ -109,7 +123,9 @@ function fitBlock(value: JsonValue, fitting: Fitting): JsonValue | undefined {
 function fitSection(block: JsonObject, fitting: Fitting): JsonObject | undefined {
   const { text, fields, accessory, ...rest } = block;
   const fittedText = fitText(text, SLACK_LIMITS.section, fitting);
-  const all = Array.isArray(fields) ? fields.flatMap((field: JsonValue) => fitText(field, SLACK_LIMITS.field, fitting) ?? []) : [];
+  const all = Array.isArray(fields)
+    ? fields.flatMap((field: JsonValue) => fitText(field, SLACK_LIMITS.field, fitting) ?? [])
+    : [];
   if (all.length > SLACK_LIMITS.fields) fitting.truncated = true;
   if (fittedText === undefined && all.length === 0) return undefined;
   const button = accessory === undefined ? undefined : fitButton(accessory, fitting);
@@ -139,7 +155,10 @@ const withText = (block: JsonObject, text: JsonObject | undefined): JsonObject |
   text === undefined ? undefined : { ...block, text };
 
 function withElements(
-  block: JsonObject, most: number, fitOne: (element: JsonValue) => JsonValue | undefined, fitting: Fitting,
+  block: JsonObject,
+  most: number,
+  fitOne: (element: JsonValue) => JsonValue | undefined,
+  fitting: Fitting,
 ): JsonObject | undefined {
   const { elements } = block;
   if (!Array.isArray(elements)) return undefined;
@@ -173,7 +192,8 @@ function fitButton(value: JsonValue, fitting: Fitting): JsonObject | undefined {
 function fitRichText(value: JsonValue, fitting: Fitting): JsonValue | undefined {
   const element = asObject(value);
   if (element === undefined) return undefined;
-  if (Array.isArray(element["elements"])) return withElements(element, SLACK_LIMITS.blocks, (inner) => fitRichText(inner, fitting), fitting);
+  if (Array.isArray(element["elements"]))
+    return withElements(element, SLACK_LIMITS.blocks, (inner) => fitRichText(inner, fitting), fitting);
   if (typeof element["text"] !== "string") return element;
   const fitted = fit(plainSlack(element["text"]), { max: Math.min(SLACK_LIMITS.section, fitting.cap), unit: "utf16" });
   if (fitted.text === "") return undefined;
@@ -191,7 +211,10 @@ export function fitMrkdwn(text: string, max: number): { readonly text: string; r
   if (text.length <= max) return { text, truncated: false };
   const room = Math.max(0, max - FENCE.length - ELLIPSIS.length - 1);
   const cut = fit(text, { max: room, unit: "utf16" }).text.slice(0, -ELLIPSIS.length);
-  const whole = cut.replace(/&[a-z]{0,3}$/, "").replace(/<[^>\n]*$/, "").trimEnd();
+  const whole = cut
+    .replace(/&[a-z]{0,3}$/, "")
+    .replace(/<[^>\n]*$/, "")
+    .trimEnd();
   const isOpen = whole.split(FENCE).length % 2 === 0;
   return { text: `${whole}${ELLIPSIS}${isOpen ? `\n${FENCE}` : ""}`, truncated: true };
 }

@@ -13,7 +13,7 @@ function withoutStrayCommas(text: string): string {
   let output = "";
   let isPending = false;
   let last = "";
-  for (let index = 0; index < text.length; ) {
+  for (let index = 0; index < text.length;) {
     const character = text[index] ?? "";
     if (character === ",") {
       isPending = last !== "" && last !== "[" && last !== "{";

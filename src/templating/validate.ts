@@ -1,6 +1,17 @@
 import {
-  type BlockStatement, type Expression, type Hash, type MustacheStatement, type PartialBlockStatement, partialName,
-  type PartialStatement, type PathExpression, type Position, type Program, simpleName, type Statement, type SubExpression,
+  type BlockStatement,
+  type Expression,
+  type Hash,
+  type MustacheStatement,
+  type PartialBlockStatement,
+  partialName,
+  type PartialStatement,
+  type PathExpression,
+  type Position,
+  type Program,
+  simpleName,
+  type Statement,
+  type SubExpression,
 } from "./ast.ts";
 import type { Helper } from "./helpers/helper.ts";
 import { BLOCK_NAMES, EMAIL_SECTIONS, helperNamed, HELPERS } from "./helpers/registry.ts";
@@ -73,7 +84,8 @@ function validateStatement(statement: Statement, scope: Scope, check: Check, dep
 function refuse(node: { readonly type: string; readonly loc: { readonly start: Position } }, check: Check): void {
   const isInline = node.type === "DecoratorBlock";
   check.report(
-    node.loc.start, "not_allowed",
+    node.loc.start,
+    "not_allowed",
     isInline ? "Inline partials are not supported." : `${node.type} is not supported.`,
     isInline ? "a file in templates/_partials/" : undefined,
   );
@@ -81,7 +93,8 @@ function refuse(node: { readonly type: string; readonly loc: { readonly start: P
 
 function validateMustache(node: MustacheStatement, scope: Scope, check: Check): void {
   const at = node.loc.start;
-  if (!node.escaped) check.warn(at, "raw_output", "Raw output is not escaped for the channel.", "{{ }} with two braces");
+  if (!node.escaped)
+    check.warn(at, "raw_output", "Raw output is not escaped for the channel.", "{{ }} with two braces");
   if (node.path.type !== "PathExpression") {
     check.report(at, "not_allowed", "Only a path or a helper call can be printed.");
     return;
@@ -116,7 +129,9 @@ function validateCall(call: Call, scope: Scope, check: Check): PathType {
 function unknownHelper(path: PathExpression, check: Check): void {
   const isBlock = BLOCK_NAMES.includes(path.original);
   const near = isBlock ? `#${path.original}` : nearest(path.original, Object.keys(HELPERS));
-  const message = isBlock ? `"${path.original}" opens a block and gives no value.` : `No helper is named "${path.original}".`;
+  const message = isBlock
+    ? `"${path.original}" opens a block and gives no value.`
+    : `No helper is named "${path.original}".`;
   check.report(path.loc.start, "unknown_helper", message, near);
 }
 
@@ -124,14 +139,23 @@ function validateArguments(name: string, helper: Helper, call: Call, check: Chec
   const given = call.params.length;
   if (given < helper.min || given > helper.max) {
     const wanted = helper.min === helper.max ? `${helper.min}` : `${helper.min} to ${helper.max}`;
-    check.report(call.path.loc.start, "helper_arguments", `"${name}" takes ${wanted} argument${wanted === "1" ? "" : "s"}, not ${given}.`);
+    check.report(
+      call.path.loc.start,
+      "helper_arguments",
+      `"${name}" takes ${wanted} argument${wanted === "1" ? "" : "s"}, not ${given}.`,
+    );
   }
   const known = helper.hash ?? [];
   if (known.includes("*")) return;
   for (const { key, loc } of call.hash?.pairs ?? []) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);
-    check.report(loc.start, "helper_arguments", `"${name}" has no argument "${key}=".`, near === undefined ? undefined : `${near}=`);
+    check.report(
+      loc.start,
+      "helper_arguments",
+      `"${name}" has no argument "${key}=".`,
+      near === undefined ? undefined : `${near}=`,
+    );
   }
 }
 
@@ -141,7 +165,8 @@ function resultType(name: string, { params }: Call, scope: Scope): PathType {
   if (first?.type !== "PathExpression") return ANY;
   const found = findPath(first, scope);
   if (!found.found) return ANY;
-  if (["limit", "skip", "reverse", "sortBy", "unique"].includes(name)) return found.type.kind === "list" ? found.type : ANY;
+  if (["limit", "skip", "reverse", "sortBy", "unique"].includes(name))
+    return found.type.kind === "list" ? found.type : ANY;
   return name === "first" || name === "last" ? itemType(found.type) : ANY;
 }
 
@@ -169,7 +194,11 @@ function validatePath(path: PathExpression, scope: Scope, check: Check): PathTyp
   const name = simpleName(path);
   const helper = name === undefined ? undefined : helperNamed(name);
   if (helper !== undefined && found.suggestion === undefined) {
-    check.report(path.loc.start, "helper_arguments", `"${path.original}" is a helper and takes ${helper.min === helper.max ? helper.min : `at least ${helper.min}`} argument(s).`);
+    check.report(
+      path.loc.start,
+      "helper_arguments",
+      `"${path.original}" is a helper and takes ${helper.min === helper.max ? helper.min : `at least ${helper.min}`} argument(s).`,
+    );
     return ANY;
   }
   const tell = check.allowUnknown ? check.warn : check.report;
@@ -195,7 +224,8 @@ function validateBlock(node: BlockStatement, scope: Scope, check: Check, depth: 
   const inside = name === "each" || name === "with" ? blockScope(name, node, type, scope) : scope;
   if (node.program !== undefined) validateProgram(node.program, inside, check, depth + 1);
   // `{{else if}}` is one level for the reader, and nests in the tree.
-  if (node.inverse !== undefined) validateProgram(node.inverse, scope, check, isChain(node.inverse) ? depth : depth + 1);
+  if (node.inverse !== undefined)
+    validateProgram(node.inverse, scope, check, isChain(node.inverse) ? depth : depth + 1);
 }
 
 const isChain = (program: Program): boolean => program.body.length === 1 && program.body[0]?.type === "BlockStatement";
@@ -207,7 +237,12 @@ function unknownBlock(name: string, node: BlockStatement, check: Check): void {
   }
   const asHelper = helperNamed(name) === undefined ? undefined : `{{#if (${name} …)}}`;
   const near = asHelper ?? nearest(name, BLOCK_NAMES.map(String));
-  check.report(node.loc.start, "unknown_helper", `"#${name}" is not a block.`, asHelper ?? (near === undefined ? undefined : `#${near}`));
+  check.report(
+    node.loc.start,
+    "unknown_helper",
+    `"#${name}" is not a block.`,
+    asHelper ?? (near === undefined ? undefined : `#${near}`),
+  );
 }
 
 function blockScope(name: "each" | "with", node: BlockStatement, type: PathType, scope: Scope): Scope {
@@ -221,11 +256,17 @@ function blockScope(name: "each" | "with", node: BlockStatement, type: PathType,
   return { ...scope, type: value, parent: scope, blockParams, isLoop: scope.isLoop || name === "each" };
 }
 
-function validatePartialCall(node: PartialStatement | PartialBlockStatement, scope: Scope, check: Check, depth: number): void {
+function validatePartialCall(
+  node: PartialStatement | PartialBlockStatement,
+  scope: Scope,
+  check: Check,
+  depth: number,
+): void {
   const name = partialName(node.name);
   const [context, ...others] = node.params;
   const type = context === undefined ? scope.type : validateExpression(context, scope, check);
-  if (others.length > 0) check.report(node.loc.start, "helper_arguments", "A partial takes one context and named parameters.");
+  if (others.length > 0)
+    check.report(node.loc.start, "helper_arguments", "A partial takes one context and named parameters.");
   const extra: Record<string, PathType> = {};
   for (const pair of node.hash?.pairs ?? []) extra[pair.key] = validateExpression(pair.value, scope, check);
   if (node.type === "PartialBlockStatement") validateProgram(node.program, scope, check, depth + 1);

@@ -1,10 +1,36 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { JsonValue } from "../../src/base/json.ts";
-import { decodeSlack, ESCAPE, escapeHeader, escapeHtml, escapeMarkdown, escapeSlack, plainSlack, safeUrl } from "../../src/templating/escape.ts";
+import {
+  decodeSlack,
+  ESCAPE,
+  escapeHeader,
+  escapeHtml,
+  escapeMarkdown,
+  escapeSlack,
+  plainSlack,
+  safeUrl,
+} from "../../src/templating/escape.ts";
 import { exampleContexts } from "../../src/templating/example-contexts.ts";
 
-const special = fc.constantFrom("<", ">", "&", "&lt;", "`", "*", "@everyone", "<!channel>", "\r\n", "\n", "\u001B[31m", "\uD800", "|", '"', "\\", "\u202E");
+const special = fc.constantFrom(
+  "<",
+  ">",
+  "&",
+  "&lt;",
+  "`",
+  "*",
+  "@everyone",
+  "<!channel>",
+  "\r\n",
+  "\n",
+  "\u001B[31m",
+  "\uD800",
+  "|",
+  '"',
+  "\\",
+  "\u202E",
+);
 const anyText = fc.array(fc.oneof(fc.string(), special)).map((parts) => parts.join(""));
 
 describe("escaping", () => {
@@ -34,7 +60,9 @@ describe("escaping", () => {
   it("puts a backslash before every character that opens markup in Markdown", () => {
     fc.assert(
       fc.property(anyText, (text) => {
-        expect(escapeMarkdown(text).replaceAll(/\\[\\`*_{}[\]()#+\-.!|<>~]/g, "")).not.toMatch(/[\\`*_{}[\]()#+\-.!|<>~]/);
+        expect(escapeMarkdown(text).replaceAll(/\\[\\`*_{}[\]()#+\-.!|<>~]/g, "")).not.toMatch(
+          /[\\`*_{}[\]()#+\-.!|<>~]/,
+        );
       }),
     );
   });
@@ -72,7 +100,9 @@ describe("escaping", () => {
   });
 
   it("removes terminal colours, control characters, overrides and lone surrogates", () => {
-    expect(ESCAPE.text("\u001B[31mred\u001B[0m\u0000\u0007 a\tb\r\nc\rd \u202Eevil \uD83D")).toBe("red a\tb\nc\nd evil \uFFFD");
+    expect(ESCAPE.text("\u001B[31mred\u001B[0m\u0000\u0007 a\tb\r\nc\rd \u202Eevil \uD83D")).toBe(
+      "red a\tb\nc\nd evil \uFFFD",
+    );
   });
 
   it.each([

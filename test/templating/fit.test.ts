@@ -7,7 +7,15 @@ const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
 const clusters = (text: string): string[] => Array.from(segmenter.segment(text), ({ segment }) => segment);
 
 /** Texts with emoji sequences, combining marks, lone surrogates and line ends. */
-const anyText = fc.array(fc.oneof(fc.string(), fc.string({ unit: "grapheme" }), fc.constantFrom("👩‍👩‍👧‍👦", "é", "e\u0301", "🇩🇪", "\r\n", "…", "\uD83D", "क्षि"))).map((parts) => parts.join(""));
+const anyText = fc
+  .array(
+    fc.oneof(
+      fc.string(),
+      fc.string({ unit: "grapheme" }),
+      fc.constantFrom("👩‍👩‍👧‍👦", "é", "e\u0301", "🇩🇪", "\r\n", "…", "\uD83D", "क्षि"),
+    ),
+  )
+  .map((parts) => parts.join(""));
 const anyLimit = fc.record({ max: fc.nat({ max: 60 }), unit: fc.constantFrom(...UNITS) });
 
 describe("fit", () => {
@@ -46,13 +54,31 @@ describe("fit", () => {
     { name: "cuts and marks", text: "abcdefgh", limit: { max: 5, unit: "utf16" }, result: "abcd…" },
     { name: "counts the marker as three bytes", text: "abcdefgh", limit: { max: 5, unit: "bytes" }, result: "ab…" },
     { name: "sets no marker below four units", text: "abcdef", limit: { max: 3, unit: "utf16" }, result: "abc" },
-    { name: "keeps a family whole or not at all", text: "ab👩‍👩‍👧‍👦cdefghij", limit: { max: 8, unit: "utf16" }, result: "ab…" },
-    { name: "counts a family as one grapheme", text: "👩‍👩‍👧‍👦abcdef", limit: { max: 4, unit: "graphemes" }, result: "👩‍👩‍👧‍👦ab…" },
-    { name: "counts an emoji as one code point", text: "😀😀😀😀😀😀", limit: { max: 4, unit: "codepoints" }, result: "😀😀😀…" },
+    {
+      name: "keeps a family whole or not at all",
+      text: "ab👩‍👩‍👧‍👦cdefghij",
+      limit: { max: 8, unit: "utf16" },
+      result: "ab…",
+    },
+    {
+      name: "counts a family as one grapheme",
+      text: "👩‍👩‍👧‍👦abcdef",
+      limit: { max: 4, unit: "graphemes" },
+      result: "👩‍👩‍👧‍👦ab…",
+    },
+    {
+      name: "counts an emoji as one code point",
+      text: "😀😀😀😀😀😀",
+      limit: { max: 4, unit: "codepoints" },
+      result: "😀😀😀…",
+    },
     { name: "leaves no space before the marker", text: "abc defgh", limit: { max: 5, unit: "utf16" }, result: "abc…" },
-  ] satisfies { name: string; text: string; limit: TextLimit; result: string }[])("$name", ({ text, limit, result }) => {
-    expect(fit(text, limit)).toEqual({ text: result, truncated: true });
-  });
+  ] satisfies { name: string; text: string; limit: TextLimit; result: string }[])(
+    "$name",
+    ({ text, limit, result }) => {
+      expect(fit(text, limit)).toEqual({ text: result, truncated: true });
+    },
+  );
 
   it("splits a cluster that is longer than any honest one", () => {
     const stacked = `a${"\u0301".repeat(200)}`;

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { openCatalog } from "../../src/templating/catalog.ts";
 import type { RunMessage } from "../../src/templating/context.ts";
 import { exampleContexts } from "../../src/templating/example-contexts.ts";
-import { renderMessage, type RenderRequest } from "../../src/templating/render.ts";
+import { renderMessage } from "../../src/templating/render.ts";
+import type { RenderRequest } from "../../src/templating/render-request.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { templateProject } from "../support/template-project.ts";
 
@@ -19,9 +20,20 @@ const withVars = (vars: RunMessage["vars"]): RunMessage => ({ ...normal, vars })
 
 describe("renderMessage", () => {
   it("says where the text came from", async () => {
-    const message = await renderMessage({ catalog: builtIn, name: "run-failed", dialect: "text", limits: WIDE, context: normal });
+    const message = await renderMessage({
+      catalog: builtIn,
+      name: "run-failed",
+      dialect: "text",
+      limits: WIDE,
+      context: normal,
+    });
 
-    expect(message).toMatchObject({ template: "built-in:run-failed/text", templateError: null, truncated: false, warnings: [] });
+    expect(message).toMatchObject({
+      template: "built-in:run-failed/text",
+      templateError: null,
+      truncated: false,
+      warnings: [],
+    });
   });
 
   it("takes the template of the state when none is named", async () => {
@@ -40,20 +52,27 @@ describe("renderMessage", () => {
   });
 
   it("reads own members only", async () => {
-    const { body, templateError } = await inline("[{{vars.constructor}}{{vars.__proto__}}{{lookup vars 'toString'}}{{flow.tags.length}}]");
+    const { body, templateError } = await inline(
+      "[{{vars.constructor}}{{vars.__proto__}}{{lookup vars 'toString'}}{{flow.tags.length}}]",
+    );
 
     expect({ body, templateError }).toEqual({ body: "[1]", templateError: null });
   });
 
   it("does not run template syntax that comes in data", async () => {
-    expect((await inline("{{vars.x}}", { context: withVars({ x: "{{flow.name}} {{{title}}}" }) })).body).toBe("{{flow.name}} {{{title}}}");
+    expect((await inline("{{vars.x}}", { context: withVars({ x: "{{flow.name}} {{{title}}}" }) })).body).toBe(
+      "{{flow.name}} {{{title}}}",
+    );
   });
 
   it("finds labels whose keys contain dots, the longest first", async () => {
     const labels = { a: "short", "a.b": "long", "x.y.z": "deep" };
     const context = { ...normal, flow: { id: null, name: "f", version: null, tags: [], labels, url: null } };
 
-    expect((await inline("{{flow.labels.a}} {{flow.labels.a.b}} {{flow.labels.[a.b]}} {{flow.labels.x.y.z}}", { context })).body).toBe("short long long deep");
+    expect(
+      (await inline("{{flow.labels.a}} {{flow.labels.a.b}} {{flow.labels.[a.b]}} {{flow.labels.x.y.z}}", { context }))
+        .body,
+    ).toBe("short long long deep");
   });
 
   it("leaves the given context as it was", async () => {
@@ -74,7 +93,10 @@ describe("missing paths", () => {
   });
 
   it("are no reason to warn in conditions, defaults, or below something that is null", async () => {
-    const { body, warnings } = await inline("{{#if vars.a}}x{{/if}}{{default vars.b 'd'}}{{coalesce vars.c 'e'}}{{or vars.d 'f'}}{{task_run.name}}", { context: withVars({}) });
+    const { body, warnings } = await inline(
+      "{{#if vars.a}}x{{/if}}{{default vars.b 'd'}}{{coalesce vars.c 'e'}}{{or vars.d 'f'}}{{task_run.name}}",
+      { context: withVars({}) },
+    );
 
     expect({ body, warnings }).toEqual({ body: "def", warnings: [] });
   });
@@ -95,17 +117,30 @@ describe("budget", () => {
   it("stops each after a hundred items and says so", async () => {
     const items = Array.from({ length: 150 }, (_none, index) => index);
 
-    const { body } = await inline("{{#each vars.items}}{{#if @last}}{{@index}} {{@truncated}}{{/if}}{{/each}}", { context: withVars({ items }) });
+    const { body } = await inline("{{#each vars.items}}{{#if @last}}{{@index}} {{@truncated}}{{/if}}{{/each}}", {
+      context: withVars({ items }),
+    });
 
     expect(body).toBe("99 true");
   });
 
   it.each([
-    { name: "loops in loops", text: `${"{{#each @root.vars.items}}".repeat(3)}{{this}}${"{{/each}}".repeat(3)}`, error: /budget.*operations/ },
-    { name: "large content in loops", text: `{{#each vars.items}}{{#each ../vars.items}}${"x".repeat(1_000)}{{/each}}{{/each}}`, error: /budget.*characters/ },
+    {
+      name: "loops in loops",
+      text: `${"{{#each @root.vars.items}}".repeat(3)}{{this}}${"{{/each}}".repeat(3)}`,
+      error: /budget.*operations/,
+    },
+    {
+      name: "large content in loops",
+      text: `{{#each vars.items}}{{#each ../vars.items}}${"x".repeat(1_000)}{{/each}}{{/each}}`,
+      error: /budget.*characters/,
+    },
     { name: "output that is too long", text: "{{vars.long}}", error: /budget.*characters/ },
   ])("stops $name and sends the built-in text", async ({ text, error }) => {
-    const context = withVars({ items: Array.from({ length: 100 }, (_none, index) => index), long: "y".repeat(300_000) });
+    const context = withVars({
+      items: Array.from({ length: 100 }, (_none, index) => index),
+      long: "y".repeat(300_000),
+    });
 
     const message = await inline(text, { context });
 
@@ -114,10 +149,21 @@ describe("budget", () => {
   });
 
   it("stops partials that double each time", async () => {
-    const partials = Object.fromEntries(Array.from({ length: 9 }, (_none, i) => [`_partials/p${i}.hbs`, `{{> p${i + 1}}}`.repeat(8)]));
-    using project = templateProject({ ...partials, "_partials/p9.hbs": "x{{title}}", "run-failed/text.hbs": "{{> p0}}" });
+    const partials = Object.fromEntries(
+      Array.from({ length: 9 }, (_none, i) => [`_partials/p${i}.hbs`, `{{> p${i + 1}}}`.repeat(8)]),
+    );
+    using project = templateProject({
+      ...partials,
+      "_partials/p9.hbs": "x{{title}}",
+      "run-failed/text.hbs": "{{> p0}}",
+    });
 
-    const message = await renderMessage({ catalog: openCatalog({ projectDir: project.dir }), dialect: "text", limits: WIDE, context: normal });
+    const message = await renderMessage({
+      catalog: openCatalog({ projectDir: project.dir }),
+      dialect: "text",
+      limits: WIDE,
+      context: normal,
+    });
 
     expect(message.templateError).toMatch(/budget/);
   });
@@ -128,7 +174,10 @@ describe("budget", () => {
     let clockMs = 0;
     const context = withVars({ items: Array.from({ length: 100 }, (_none, index) => index) });
 
-    const message = await inline("{{#each vars.items}}{{#each ../vars.items}}{{this}}{{/each}}{{/each}}", { context, clock: Object.assign(Object.create(clock), slow) });
+    const message = await inline("{{#each vars.items}}{{#each ../vars.items}}{{this}}{{/each}}{{/each}}", {
+      context,
+      clock: Object.assign(Object.create(clock), slow),
+    });
 
     expect(message.templateError).toMatch(/budget.*250 ms/);
   });
@@ -136,7 +185,14 @@ describe("budget", () => {
 
 describe("templates of a project", () => {
   const render = (dir: string, options: Partial<RenderRequest> = {}) =>
-    renderMessage({ catalog: openCatalog({ projectDir: dir }), name: "run-failed", dialect: "text", limits: WIDE, context: normal, ...options });
+    renderMessage({
+      catalog: openCatalog({ projectDir: dir }),
+      name: "run-failed",
+      dialect: "text",
+      limits: WIDE,
+      context: normal,
+      ...options,
+    });
 
   it("win over built-in ones, variant by variant", async () => {
     using project = templateProject({ "run-failed/text.hbs": "mine: {{title}}" });
@@ -154,7 +210,7 @@ describe("templates of a project", () => {
   it("may be mails in separate files", async () => {
     using project = templateProject({
       "run-failed/email.subject.hbs": "Subject {{flow.name}}\n",
-      "run-failed/email.html.hbs": "<p>{{flow.name}} <a href=\"{{vars.runbook}}\">book</a></p>",
+      "run-failed/email.html.hbs": '<p>{{flow.name}} <a href="{{vars.runbook}}">book</a></p>',
     });
 
     const message = await render(project.dir, { dialect: "html" });
@@ -176,10 +232,14 @@ describe("templates of a project", () => {
   });
 
   it("may use Markdown for Slack and for mail", async () => {
-    using project = templateProject({ "run-failed/markdown.hbs": "# {{flow.name}}\n\n**{{vars.x}}** [run]({{links.run}})\n\n- a\n- b" });
+    using project = templateProject({
+      "run-failed/markdown.hbs": "# {{flow.name}}\n\n**{{vars.x}}** [run]({{links.run}})\n\n- a\n- b",
+    });
     const context = withVars({ x: "<b> *y*" });
 
-    expect((await render(project.dir, { dialect: "slack-mrkdwn", context })).body).toBe("*nightly-etl*\n\n*&lt;b&gt; *y** <https://hub.example/runs/01994f1f-0c3e-7b1d-9a55-2f6f3a1b7c44|run>\n\n• a\n• b");
+    expect((await render(project.dir, { dialect: "slack-mrkdwn", context })).body).toBe(
+      "*nightly-etl*\n\n*&lt;b&gt; *y** <https://hub.example/runs/01994f1f-0c3e-7b1d-9a55-2f6f3a1b7c44|run>\n\n• a\n• b",
+    );
     expect((await render(project.dir, { dialect: "html", context })).html).toContain("<strong>&lt;b&gt; *y*</strong>");
   });
 
@@ -191,7 +251,10 @@ describe("templates of a project", () => {
   });
 
   it("write a layout once", async () => {
-    using project = templateProject({ "_partials/box.text.hbs": "<{{> @partial-block}}>", "mine/text.hbs": "{{#> box}}{{title}}{{/box}}" });
+    using project = templateProject({
+      "_partials/box.text.hbs": "<{{> @partial-block}}>",
+      "mine/text.hbs": "{{#> box}}{{title}}{{/box}}",
+    });
 
     expect((await render(project.dir, { name: "mine" })).body).toBe(`<${normal.title}>`);
   });
@@ -212,63 +275,101 @@ describe("a template that fails", () => {
   it("gives way to the next variant of the same template", async () => {
     using project = templateProject({ "run-failed/slack.json.hbs": "{ broken", "run-failed/slack.hbs": "good" });
 
-    const message = await renderMessage({ catalog: openCatalog({ projectDir: project.dir }), dialect: "slack-json", limits: WIDE, context: normal });
+    const message = await renderMessage({
+      catalog: openCatalog({ projectDir: project.dir }),
+      dialect: "slack-json",
+      limits: WIDE,
+      context: normal,
+    });
 
     expect(message.template).toBe("project:run-failed/slack");
     expect(message.body).toBe("good\n\n⚠ template run-failed failed, its variant slack used");
-    expect(message.templateError).toMatch(/^output: project:run-failed\/slack\.json: the template printed no valid JSON/);
+    expect(message.templateError).toMatch(
+      /^output: project:run-failed\/slack\.json: the template printed no valid JSON/,
+    );
   });
 
   it("gives way to the built-in text, with line and column on the record", async () => {
     using project = templateProject({ "run-failed/text.hbs": "\n {{flowRun.name}}" });
 
-    const message = await renderMessage({ catalog: openCatalog({ projectDir: project.dir }), dialect: "text", limits: WIDE, context: normal });
+    const message = await renderMessage({
+      catalog: openCatalog({ projectDir: project.dir }),
+      dialect: "text",
+      limits: WIDE,
+      context: normal,
+    });
 
     expect(message.template).toBe("built-in:run-failed/text");
-    expect(message.templateError).toBe('invalid: project:run-failed/text: line 2, column 4: Unknown "flowRun" in "flowRun.name".');
+    expect(message.templateError).toBe(
+      'invalid: project:run-failed/text: line 2, column 4: Unknown "flowRun" in "flowRun.name".',
+    );
     expect(message.body).toMatch(/⚠ template run-failed failed, built-in text used$/);
   });
 
   it("gives way to the template of the state when its name is unknown", async () => {
-    const message = await renderMessage({ catalog: builtIn, name: "run-faild", dialect: "text", limits: WIDE, context: normal });
+    const message = await renderMessage({
+      catalog: builtIn,
+      name: "run-faild",
+      dialect: "text",
+      limits: WIDE,
+      context: normal,
+    });
 
     expect(message.template).toBe("built-in:run-failed/text");
     expect(message.templateError).toContain('template_not_found: No template is named "run-faild".');
     expect(message.body).toMatch(/⚠ template run-faild failed, built-in text used$/);
   });
 
-  it.each(["text", "slack-json", "html", "header", "markdown", "json"] as const)("leaves an emergency text for %s when nothing else works", async (dialect) => {
-    const nothing = { ...builtIn, has: () => false, sources: () => [] };
+  it.each(["text", "slack-json", "html", "header", "markdown", "json"] as const)(
+    "leaves an emergency text for %s when nothing else works",
+    async (dialect) => {
+      const nothing = { ...builtIn, has: () => false, sources: () => [] };
 
-    const message = await renderMessage({ catalog: nothing, dialect, limits: WIDE, context: hostile });
+      const message = await renderMessage({ catalog: nothing, dialect, limits: WIDE, context: hostile });
 
-    expect(message.template).toBe("emergency");
-    expect(message.body.length + (message.html?.length ?? 0)).toBeLessThan(5_000);
-    if (dialect === "slack-json") expect(JSON.stringify(message.native)).not.toMatch(/<[!@]/);
-    if (dialect === "html") expect(message.html).not.toContain("<script>");
-  });
+      expect(message.template).toBe("emergency");
+      expect(message.body.length + (message.html?.length ?? 0)).toBeLessThan(5_000);
+      expect(JSON.stringify(message.native ?? null)).not.toMatch(/<[!@]/);
+      expect(message.html ?? "").not.toContain("<script>");
+    },
+  );
 
   it("is readable as an emergency text", async () => {
     const nothing = { ...builtIn, has: () => false, sources: () => [] };
 
     const { body } = await renderMessage({ catalog: nothing, dialect: "text", limits: WIDE, context: normal });
 
-    expect(body).toBe("error nightly-etl/crimson-fox: Failed — Flow run encountered an exception: ValueError: bad row 17 in orders.csv — https://hub.example/runs/01994f1f-0c3e-7b1d-9a55-2f6f3a1b7c44");
+    expect(body).toBe(
+      "error nightly-etl/crimson-fox: Failed — Flow run encountered an exception: ValueError: bad row 17 in orders.csv — https://hub.example/runs/01994f1f-0c3e-7b1d-9a55-2f6f3a1b7c44",
+    );
   });
 
   it("throws template_not_found with the nearest name where someone asks for it by name", () => {
-    expect(() => builtIn.sources("run-faild")).toThrowError(expect.objectContaining({ code: "template_not_found", details: { name: "run-faild", nearest: "run-failed" } }));
+    expect(() => builtIn.sources("run-faild")).toThrowError(
+      expect.objectContaining({ code: "template_not_found", details: { name: "run-faild", nearest: "run-failed" } }),
+    );
   });
 });
 
 describe("a message that is too long", () => {
   const at = (max: number, options: Partial<RenderRequest> = {}) =>
-    renderMessage({ catalog: builtIn, dialect: "text", limits: { body: { max, unit: "utf16" } }, context: normal, ...options });
+    renderMessage({
+      catalog: builtIn,
+      dialect: "text",
+      limits: { body: { max, unit: "utf16" } },
+      context: normal,
+      ...options,
+    });
 
   it("drops the stack first", async () => {
     const whole = await at(10_000);
 
-    const { body, truncated } = await at(whole.body.length - 1, { context: { ...normal, error: { ...normalError, stack: `${normalError.stack}\n${"    at deeper (a.ts:1:1)\n".repeat(20)}` } } });
+    const { body, truncated } = await at(whole.body.length - 1, {
+      context: {
+        ...normal,
+        error: { ...normalError, stack: `${normalError.stack}\n${"    at deeper (a.ts:1:1)\n".repeat(20)}` },
+      },
+    });
 
     expect(truncated).toBe(true);
     expect(body).not.toContain("at load");
@@ -277,7 +378,12 @@ describe("a message that is too long", () => {
 
   it("gives up further fields next, then the ends of texts, and keeps title and link to the last", async () => {
     for (const max of [900, 500, 400, 300, 250]) {
-      const { body, truncated } = await at(max, { context: { ...normal, error: { type: "E", message: "m ".repeat(5_000), first_line: "m", stack: null, location: null } } });
+      const { body, truncated } = await at(max, {
+        context: {
+          ...normal,
+          error: { type: "E", message: "m ".repeat(5_000), first_line: "m", stack: null, location: null },
+        },
+      });
 
       expect(body.length).toBeLessThanOrEqual(max);
       expect(truncated).toBe(true);
@@ -288,7 +394,9 @@ describe("a message that is too long", () => {
   });
 
   it("cuts the title to its own limit", async () => {
-    const { title, truncated } = await at(10_000, { limits: { title: { max: 20, unit: "utf16" }, body: { max: 10_000, unit: "utf16" } } });
+    const { title, truncated } = await at(10_000, {
+      limits: { title: { max: 20, unit: "utf16" }, body: { max: 10_000, unit: "utf16" } },
+    });
 
     expect(title).toBe("[prod] nightly-etl/…");
     expect(truncated).toBe(true);
@@ -303,7 +411,9 @@ describe("a message that is too long", () => {
   });
 
   it("does not repeat the title in the body of a channel that shows it on its own", async () => {
-    const { body } = await at(10_000, { limits: { title: { max: 200, unit: "utf16" }, body: { max: 10_000, unit: "utf16" } } });
+    const { body } = await at(10_000, {
+      limits: { title: { max: 200, unit: "utf16" }, body: { max: 10_000, unit: "utf16" } },
+    });
 
     expect(body.startsWith("Flow: nightly-etl")).toBe(true);
   });

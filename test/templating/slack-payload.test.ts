@@ -9,11 +9,20 @@ const blocksOf = (value: JsonValue): JsonValue => slackPayload(value, "Title").p
 
 describe("slackPayload", () => {
   it("takes a list of blocks, and adds the title as text", () => {
-    expect(slackPayload([section("a")], "Title")).toEqual({ payload: { text: "Title", blocks: [section("a")], unfurl_links: false, unfurl_media: false }, truncated: false });
+    expect(slackPayload([section("a")], "Title")).toEqual({
+      payload: { text: "Title", blocks: [section("a")], unfurl_links: false, unfurl_media: false },
+      truncated: false,
+    });
   });
 
   it("drops what Slack refuses: empty texts, buttons without a web address, blocks with nothing in them", () => {
-    const blocks = [section(" "), { type: "actions", elements: [button("javascript:alert(1)"), button("")] }, { type: "context", elements: [] }, { type: "section", fields: [{ type: "mrkdwn", text: "" }] }, section("kept")];
+    const blocks = [
+      section(" "),
+      { type: "actions", elements: [button("javascript:alert(1)"), button("")] },
+      { type: "context", elements: [] },
+      { type: "section", fields: [{ type: "mrkdwn", text: "" }] },
+      section("kept"),
+    ];
 
     expect(blocksOf(blocks)).toEqual([section("kept")]);
   });
@@ -21,8 +30,15 @@ describe("slackPayload", () => {
   it("keeps a good button beside a bad one, and decodes addresses and plain texts", () => {
     const label = { type: "plain_text", text: "a &amp; b" };
 
-    expect(blocksOf([{ type: "actions", elements: [{ ...button("https://a.example/?x=1&amp;y=2"), text: label }, button("x:y")] }])).toEqual([
-      { type: "actions", elements: [{ type: "button", text: { type: "plain_text", text: "a & b" }, url: "https://a.example/?x=1&y=2" }] },
+    expect(
+      blocksOf([
+        { type: "actions", elements: [{ ...button("https://a.example/?x=1&amp;y=2"), text: label }, button("x:y")] },
+      ]),
+    ).toEqual([
+      {
+        type: "actions",
+        elements: [{ type: "button", text: { type: "plain_text", text: "a & b" }, url: "https://a.example/?x=1&y=2" }],
+      },
     ]);
   });
 
@@ -33,14 +49,19 @@ describe("slackPayload", () => {
   ])("cuts $name to Slack's limit", ({ block, max }) => {
     const { payload, truncated } = slackPayload([block], "Title");
 
-    const longest = Math.max(...Array.from(JSON.stringify(payload).matchAll(/"((?:h|s|f)+…)"/g), ([, text]) => text?.length ?? 0));
+    const longest = Math.max(
+      ...Array.from(JSON.stringify(payload).matchAll(/"((?:h|s|f)+…)"/g), ([, text]) => text?.length ?? 0),
+    );
     expect(longest).toBeLessThanOrEqual(max);
     expect(longest).toBeGreaterThan(max - 10);
     expect(truncated).toBe(true);
   });
 
   it("keeps at most fifty blocks, and the buttons among them", () => {
-    const blocks = [...Array.from({ length: 60 }, (_none, i) => section(`s${i}`)), { type: "actions", elements: [button("https://a.example/")] }];
+    const blocks = [
+      ...Array.from({ length: 60 }, (_none, i) => section(`s${i}`)),
+      { type: "actions", elements: [button("https://a.example/")] },
+    ];
 
     const kept = blocksOf(blocks);
 
@@ -72,11 +93,11 @@ describe("fitMrkdwn", () => {
 
 describe("parseTemplateJson", () => {
   it.each([
-    { text: '[1,2,]', value: [1, 2] },
-    { text: '[,1,,2]', value: [1, 2] },
+    { text: "[1,2,]", value: [1, 2] },
+    { text: "[,1,,2]", value: [1, 2] },
     { text: '{"a":1,}', value: { a: 1 } },
     { text: '{"a":", ,]\\"",\n}', value: { a: ', ,]"' } },
-    { text: '[]', value: [] },
+    { text: "[]", value: [] },
   ])("reads $text", ({ text, value }) => {
     expect(parseTemplateJson(text)).toEqual(value);
   });

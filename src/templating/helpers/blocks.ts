@@ -57,8 +57,11 @@ const eachBlock: BlockHelper = function (this: unknown, value, options) {
     frame["index"] = index;
     frame["first"] = index === 0;
     frame["last"] = index === count - 1;
-    output += scope.returned(text(options.fn(item, hasParams ? { data: frame, blockParams: [item, key] } : { data: frame })));
-    if (output.length > BUDGET.outputChars) throw new RenderFailure("budget", `more than ${BUDGET.outputChars} characters`);
+    output += scope.returned(
+      text(options.fn(item, hasParams ? { data: frame, blockParams: [item, key] } : { data: frame })),
+    );
+    if (output.length > BUDGET.outputChars)
+      throw new RenderFailure("budget", `more than ${BUDGET.outputChars} characters`);
   }
   return output;
 };

@@ -26,10 +26,20 @@ function formatsOf(zone: string, scope: RenderScope): ZoneFormats {
   try {
     const made = {
       parts: new Intl.DateTimeFormat("en", {
-        timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit",
-        hour: "2-digit", minute: "2-digit", second: "2-digit", weekday: "short", timeZoneName: "longOffset",
+        timeZone: zone,
+        hourCycle: "h23",
+        year: "numeric",
+        month: "2-digit",
+        day: "2-digit",
+        hour: "2-digit",
+        minute: "2-digit",
+        second: "2-digit",
+        weekday: "short",
+        timeZoneName: "longOffset",
       }),
-      zones: ["en-US", "en-GB"].map((locale) => new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" })),
+      zones: ["en-US", "en-GB"].map(
+        (locale) => new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" }),
+      ),
     };
     if (byZone.size < FORMATS_KEPT) byZone.set(zone, made);
     return made;

@@ -27,7 +27,12 @@ type EngineHelper = (...args: never[]) => unknown;
 
 /** Every helper in the form that the engine calls. */
 export function engineHelpers(): Record<string, EngineHelper> {
-  const all: Record<string, EngineHelper> = { ...BLOCKS, [NEEDED]: needed, [LABEL]: labelPath, [URL_OUTPUT]: urlOutput };
+  const all: Record<string, EngineHelper> = {
+    ...BLOCKS,
+    [NEEDED]: needed,
+    [LABEL]: labelPath,
+    [URL_OUTPUT]: urlOutput,
+  };
   for (const [name, helper] of Object.entries(HELPERS)) all[name] = guarded(name, helper);
   for (const [dialect, escape] of Object.entries(ESCAPE)) {
     // The keys of the table are the dialects; Object.entries widens them to string.
@@ -71,18 +76,21 @@ function output(dialect: Dialect, escape: (text: string) => string): EngineHelpe
       }
       scope.step();
       if (typeof value === "string") text += escape(value);
-      else if (value !== null && value !== undefined) text += isMarkup(value) ? value.print(dialect) : escape(printValue(value, scope));
+      else if (value !== null && value !== undefined)
+        text += isMarkup(value) ? value.print(dialect) : escape(printValue(value, scope));
     }
     return text;
   };
 }
 
-const rawOutput = (dialect: Dialect): EngineHelper => (value: unknown, options: HelperOptions): string => {
-  const scope = options.data.render;
-  scope.step();
-  const text = printValue(value, scope);
-  return dialect === "header" ? ESCAPE.header(text) : text;
-};
+const rawOutput =
+  (dialect: Dialect): EngineHelper =>
+  (value: unknown, options: HelperOptions): string => {
+    const scope = options.data.render;
+    scope.step();
+    const text = printValue(value, scope);
+    return dialect === "header" ? ESCAPE.header(text) : text;
+  };
 
 /** An address in an HTML attribute; `#` when its scheme could run something. */
 const urlOutput = (value: unknown, options: HelperOptions): string => {

@@ -120,8 +120,22 @@ function mapTexts(value: unknown, escape: (text: string) => string): unknown {
 }
 
 const EMOJI: Readonly<Record<string, string>> = {
-  fire: "🔥", error: "❌", warning: "⚠️", info: "ℹ️", success: "✅", clock: "🕒", retry: "🔁", stop: "🛑",
-  bell: "🔔", bug: "🐛", rocket: "🚀", hourglass: "⏳", link: "🔗", tag: "🏷️", eyes: "👀", party: "🎉",
+  fire: "🔥",
+  error: "❌",
+  warning: "⚠️",
+  info: "ℹ️",
+  success: "✅",
+  clock: "🕒",
+  retry: "🔁",
+  stop: "🛑",
+  bell: "🔔",
+  bug: "🐛",
+  rocket: "🚀",
+  hourglass: "⏳",
+  link: "🔗",
+  tag: "🏷️",
+  eyes: "👀",
+  party: "🎉",
 };
 
 export const MARKUP_HELPERS: Readonly<Record<string, Helper>> = {

@@ -7,7 +7,8 @@ const formats = new Map<number, Intl.NumberFormat>();
 function formatted(number: number, digits: unknown): string {
   const wanted = Math.min(10, Math.max(0, Math.floor(toNumber(digits) ?? 0)));
   const format =
-    formats.get(wanted) ?? new Intl.NumberFormat("en", { minimumFractionDigits: wanted, maximumFractionDigits: wanted });
+    formats.get(wanted) ??
+    new Intl.NumberFormat("en", { minimumFractionDigits: wanted, maximumFractionDigits: wanted });
   formats.set(wanted, format);
   return format.format(number);
 }
@@ -25,7 +26,11 @@ function bytesText(count: number): string {
 }
 
 /** A helper of numbers: anything else gives "". */
-const ofNumbers = (count: 1 | 2, fn: (a: number, b: number, digits: unknown) => unknown, hash?: readonly string[]): Helper => ({
+const ofNumbers = (
+  count: 1 | 2,
+  fn: (a: number, b: number, digits: unknown) => unknown,
+  hash?: readonly string[],
+): Helper => ({
   min: count,
   max: count,
   ...(hash === undefined ? {} : { hash }),

@@ -25,4 +25,5 @@ export const BLOCK_NAMES: readonly string[] = Object.keys(BLOCKS);
 export const EMAIL_SECTIONS = ["subject", "preheader", "html", "text"] as const;
 export type EmailSection = (typeof EMAIL_SECTIONS)[number];
 
-export const helperNamed = (name: string): Helper | undefined => (Object.hasOwn(HELPERS, name) ? HELPERS[name] : undefined);
+export const helperNamed = (name: string): Helper | undefined =>
+  Object.hasOwn(HELPERS, name) ? HELPERS[name] : undefined;

@@ -68,11 +68,15 @@ function truncateMiddle(text: string, count: number): string {
 const lines = (text: string): string[] => text.replace(/\n$/, "").split("\n");
 
 /** Text between line ends of any kind; the first that is not blank. */
-export const firstLineOf = (text: string): string => (text.trimStart().split(/[\r\n\u2028\u2029]/, 1)[0] ?? "").trimEnd();
+export const firstLineOf = (text: string): string =>
+  (text.trimStart().split(/[\r\n\u2028\u2029]/, 1)[0] ?? "").trimEnd();
 
 /** Each word's first letter; the rest stays. */
 const titleCase = (text: string): string =>
-  text.replaceAll(/(^|[\s\p{Pd}_/])(\p{Ll})/gu, (_all, before: string, letter: string) => before + letter.toUpperCase());
+  text.replaceAll(
+    /(^|[\s\p{Pd}_/])(\p{Ll})/gu,
+    (_all, before: string, letter: string) => before + letter.toUpperCase(),
+  );
 
 export const STRINGS: Readonly<Record<string, Helper>> = {
   upper: ofText((text) => text.toUpperCase()),
@@ -87,7 +91,11 @@ export const STRINGS: Readonly<Record<string, Helper>> = {
     fn: ({ scope, hash }, value, count) => {
       const number = wholeNumber("truncate", count, scope);
       if (number === undefined) return "";
-      return truncateText(printValue(value, scope), number, hash["end"] === undefined ? ELLIPSIS : printValue(hash["end"], scope));
+      return truncateText(
+        printValue(value, scope),
+        number,
+        hash["end"] === undefined ? ELLIPSIS : printValue(hash["end"], scope),
+      );
     },
   },
   truncateMiddle: ofTextAndCount("truncateMiddle", truncateMiddle),
