@@ -31,7 +31,7 @@ export interface SubExpression extends Located {
   readonly hash: Hash | undefined;
 }
 
-export interface Literal extends Located {
+interface Literal extends Located {
   readonly type: "StringLiteral" | "NumberLiteral" | "BooleanLiteral" | "UndefinedLiteral" | "NullLiteral";
   readonly value?: string | number | boolean;
   readonly original: string | number | boolean | null | undefined;
@@ -44,7 +44,7 @@ export interface Hash extends Located {
   readonly pairs: readonly HashPair[];
 }
 
-export interface HashPair extends Located {
+interface HashPair extends Located {
   readonly type: "HashPair";
   readonly key: string;
   readonly value: Expression;
@@ -63,7 +63,7 @@ export interface ContentStatement extends Located {
   readonly original: string;
 }
 
-export interface CommentStatement extends Located {
+interface CommentStatement extends Located {
   readonly type: "CommentStatement";
   readonly value: string;
 }

@@ -27,7 +27,7 @@ export const StateContext = z.strictObject({
 });
 export type StateContext = z.infer<typeof StateContext>;
 
-export const FlowContext = z.strictObject({
+const FlowContext = z.strictObject({
   id: z.string().nullable(),
   name: z.string(),
   version: z.string().nullable(),
@@ -36,7 +36,7 @@ export const FlowContext = z.strictObject({
   url: z.string().nullable(),
 });
 
-export const FlowRunContext = z.strictObject({
+const FlowRunContext = z.strictObject({
   id: z.string(),
   name: z.string(),
   tags: z.array(z.string()),
@@ -57,7 +57,7 @@ export const FlowRunContext = z.strictObject({
   url: z.string().nullable(),
 });
 
-export const TaskRunContext = z.strictObject({
+const TaskRunContext = z.strictObject({
   id: z.string(),
   name: z.string(),
   /** Name of the task. */
@@ -76,7 +76,7 @@ export const TaskRunContext = z.strictObject({
   url: z.string().nullable(),
 });
 
-export const RetryContext = z.strictObject({
+const RetryContext = z.strictObject({
   /** Counted from 1: the coming attempt when a retry was decided, else the one that ran last. */
   attempt: z.int(),
   /** Attempts allowed in all: retries plus one. */
@@ -86,7 +86,7 @@ export const RetryContext = z.strictObject({
   delay_seconds: z.number().nullable(),
 });
 
-export const ErrorContext = z.strictObject({
+const ErrorContext = z.strictObject({
   /** Class name, e.g. `TypeError`. */
   type: z.string(),
   message: z.string(),

@@ -4,7 +4,7 @@ import { fit, type TextLimit } from "./fit.ts";
 import { markdownToHtml, markdownToSlack } from "./markdown.ts";
 
 /** A plain text as HTML: escaped, paragraphs at blank lines, line breaks kept. */
-export const textToHtml = (text: string): string =>
+const textToHtml = (text: string): string =>
   text
     .trim()
     .split(/\n{2,}/)

@@ -5,7 +5,7 @@ import { engineHelpers } from "./helpers/engine-helpers.ts";
 import type { RenderScope } from "./render-scope.ts";
 
 /** What a compiled template is called with. */
-export interface RunOptions {
+interface RunOptions {
   readonly data: Frame;
   readonly partials: Readonly<Record<string, CompiledTemplate>>;
 }
@@ -20,9 +20,6 @@ export interface Engine {
 }
 
 let engine: Engine | undefined;
-
-/** The engine when it is loaded already. */
-export const loadedEngine = (): Engine | undefined => engine;
 
 /** Loads Handlebars at first use: it costs 27 ms, which a process that renders nothing need not pay. */
 export async function loadEngine(): Promise<Engine> {

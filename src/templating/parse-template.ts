@@ -5,7 +5,7 @@ import type { ProblemCode } from "./problem.ts";
 import type { TemplateSource } from "./template-source.ts";
 import { LIMITS } from "./source-limits.ts";
 
-export interface ParseProblem {
+interface ParseProblem {
   readonly line: number;
   readonly column: number;
   readonly code: ProblemCode;

@@ -16,7 +16,7 @@ import { knownVariants, PARTIAL_SUFFIXES, variantKind } from "./variants.ts";
 export type Section = EmailSection | "body";
 
 /** One compiled text of a variant: the whole of it, or one section of a mail. */
-export interface PreparedPart {
+interface PreparedPart {
   readonly section: Section;
   readonly dialect: Dialect;
   readonly run: CompiledTemplate;

@@ -10,7 +10,7 @@ export interface Frame {
 }
 
 /** What Handlebars gives a block helper as its last argument. */
-export interface BlockOptions {
+interface BlockOptions {
   readonly hash: Readonly<Record<string, unknown>>;
   readonly data: Frame;
   readonly fn: {

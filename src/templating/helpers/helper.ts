@@ -1,6 +1,6 @@
 import type { RenderScope } from "../render-scope.ts";
 
-export interface HelperCall {
+interface HelperCall {
   readonly scope: RenderScope;
   /** Named arguments. */
   readonly hash: Readonly<Record<string, unknown>>;

@@ -79,7 +79,7 @@ const emphasis = (kind: "bold" | "italic"): Helper =>
   });
 
 /** A link in the dialect's syntax; the text alone when the address is not http, https or mailto. */
-export function linkTo(address: string, text: string): Markup {
+function linkTo(address: string, text: string): Markup {
   const url = safeUrl(address);
   const label = onOneLine(cleanText(text)) || (url ?? "");
   if (url === undefined) return markup(label, (dialect) => ESCAPE[dialect](label));

@@ -52,7 +52,7 @@ function tail(text: string, count: number): string {
 }
 
 /** At most `count` grapheme clusters, the end mark included. */
-export function truncateText(text: string, count: number, end: string = ELLIPSIS): string {
+function truncateText(text: string, count: number, end: string = ELLIPSIS): string {
   if (head(text, count) === text) return text;
   const mark = head(end, count);
   return head(text, count - measure(mark, "graphemes")).trimEnd() + mark;
@@ -68,7 +68,7 @@ function truncateMiddle(text: string, count: number): string {
 const lines = (text: string): string[] => text.replace(/\n$/, "").split("\n");
 
 /** Text between line ends of any kind; the first that is not blank. */
-export const firstLineOf = (text: string): string =>
+const firstLineOf = (text: string): string =>
   (text.trimStart().split(/[\r\n\u2028\u2029]/, 1)[0] ?? "").trimEnd();
 
 /** Each word's first letter; the rest stays. */
