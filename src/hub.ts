@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "./base/clock.ts";
 import { newId } from "./base/ids.ts";
@@ -58,13 +57,6 @@ export interface HubPorts {
 
 const databasePath = (config: Config): string => join(config.home, "bellhop.db");
 
-/** The project's templates: the configured folder, else `./templates` where the working directory has one. */
-function templatesDir(config: Config): string | null {
-  if (config.templatesDir !== null) return resolve(config.templatesDir);
-  const beside = resolve("templates");
-  return existsSync(beside) ? beside : null;
-}
-
 /** Opens the store of this configuration. @throws config_invalid, store_corrupt, store_newer, store_unavailable */
 export async function openCore(config: Config = loadConfig(), ports: HubPorts = {}): Promise<Core> {
   const clock = ports.clock ?? systemClock;
@@ -74,7 +66,7 @@ export async function openCore(config: Config = loadConfig(), ports: HubPorts = 
   const store = building.use(await openSqliteStore({ path, clock, random: ports.random ?? systemRandom, log }));
   const vault = openVault({ config, blocks: store.blocks, log });
   const transport = building.use(openTransport({ clock, log, inbox: store.inbox, version: VERSION }));
-  const catalog = openCatalog({ projectDir: templatesDir(config) });
+  const catalog = openCatalog({ templatesDir: resolve(config.templatesDir ?? "templates") });
   const blockContext: BlockContext = {
     store: store.blocks,
     vault,

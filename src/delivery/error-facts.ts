@@ -1,5 +1,5 @@
 import { dirname, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { RunMessage } from "../templating/context.ts";
 import { fit } from "../templating/fit.ts";
 
@@ -54,10 +54,24 @@ const cut = (text: string, max: number): string => fit(text, { max, unit: "utf16
 const firstLine = (text: string): string => (text.trimStart().split(/[\r\n\u2028\u2029]/, 1)[0] ?? "").trimEnd();
 
 function stackOf(error: Error, depth: number): string {
-  const own = typeof error.stack === "string" ? error.stack : "";
+  const own = typeof error.stack === "string" ? withoutInternals(error.stack) : "";
   const { cause } = error;
   if (!(cause instanceof Error) || depth >= DEEPEST_CAUSE) return own;
   return `${own}\nCaused by: ${stackOf(cause, depth + 1)}`;
+}
+
+const OWN_FRAMES = [OWN_FOLDER, pathToFileURL(OWN_FOLDER).href];
+const isFrame = (line: string): boolean => /^\s+at /.test(line);
+const isInternal = (line: string): boolean =>
+  isFrame(line) && (/[( ]node:/.test(line) || OWN_FRAMES.some((folder) => line.includes(folder)));
+
+/** The stack as its reader wrote the code: frames of Node and of the engine say nothing about what failed. */
+function withoutInternals(stack: string): string {
+  const lines = stack.split("\n");
+  const kept = lines.filter((line) => !isInternal(line));
+  if (kept.some(isFrame)) return kept.join("\n");
+  const first = lines.find(isFrame);
+  return [...kept, ...(first === undefined ? [] : [first])].join("\n");
 }
 
 /** `    at load (file:///app/flows/etl.ts:41:7)`, `    at async /app/main.ts:3:1` and the like. */

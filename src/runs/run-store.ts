@@ -55,7 +55,8 @@ export interface RunFilter {
 
 /**
  * Where runs live. Writes of one process are committed in the order of the calls, many callers in one transaction.
- * Errors: `store_busy`, `store_full`, `store_corrupt`, `store_unavailable`.
+ * Errors: `store_busy`, `store_full`, `store_corrupt`, `store_unavailable`, and `run_superseded` for a run that another
+ * process has ended in the meantime.
  */
 export interface RunStore {
   /** Stores the change; resolves when it is durable. A state id that is already stored is ignored. */

@@ -9,8 +9,8 @@ import { LIMITS } from "./source-limits.ts";
 export type { TemplateCatalog } from "./template-source.ts";
 
 export interface CatalogOptions {
-  /** Folder that may hold `templates/`; null for the built-in ones alone. */
-  readonly projectDir: string | null;
+  /** The project's templates; a folder that does not exist is an empty one. Null for the built-in ones alone. */
+  readonly templatesDir: string | null;
 }
 
 const EXTENSION = ".hbs";
@@ -28,9 +28,9 @@ const EMPTY: Folder = { names: new Map(), partials: new Map() };
  * Opens the templates of a project and the built-in ones. Reads nothing before the first question, and each file once:
  * a process keeps the templates it began with.
  */
-export function openCatalog({ projectDir }: CatalogOptions): TemplateCatalog {
+export function openCatalog({ templatesDir }: CatalogOptions): TemplateCatalog {
   const builtInDir = builtInTemplates();
-  const ownDir = projectDir === null ? null : resolve(projectDir, "templates");
+  const ownDir = templatesDir === null ? null : resolve(templatesDir);
   const isOwn = ownDir !== null && ownDir !== builtInDir;
   const builtIn = once(() => readFolder(builtInDir, "built-in"));
   const project = once(() => (isOwn ? readFolder(ownDir, "project") : EMPTY));

@@ -49,7 +49,7 @@ async function openPost(blocks: TestBlocks, context: BlockContext = blocks.conte
   });
   const { outbox, runs } = blocks.store;
   const deliver = openDeliver({
-    catalog: openCatalog({ projectDir: null }),
+    catalog: openCatalog({ templatesDir: null }),
     transport: context.transport,
     context,
     clock: systemClock,

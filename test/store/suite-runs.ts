@@ -183,6 +183,35 @@ export function runStoreSuite(open: StoreOpener): void {
       ]);
     });
 
+    it("refuses a state from a process whose run another one has ended, with the deliveries that came with it", async () => {
+      await using fixture = await open();
+      const { runs, outbox } = fixture.store;
+      const run = aFlowRun({ state: aState({ type: "RUNNING" }) });
+      const crashed = aState({ type: "CRASHED", timestampMicros: later(5) });
+      const completed = aState({ type: "COMPLETED", timestampMicros: later(9) });
+      await runs.commit(aChange(run));
+      await runs.commit(aChange({ ...run, leaseId: null }, crashed, { follows: run.state.id }));
+
+      const late = runs.commit(aChange(run, completed, { follows: run.state.id, requests: [aRequest()] }));
+
+      await expect(late).rejects.toMatchObject({ code: "run_superseded" });
+      expect((await runs.readFlowRun(run.id))?.state.type).toBe("CRASHED");
+      expect(await runs.listStates({ flowRunId: run.id })).toHaveLength(2);
+      expect(await outbox.list()).toEqual([]);
+    });
+
+    it("leaves a final state for one that follows it, as when a completed task is rolled back", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aFlowRun({ state: aState({ type: "COMPLETED" }) });
+      await runs.commit(aChange(run));
+
+      const rolledBack = aState({ type: "COMPLETED", name: "RolledBack", timestampMicros: later(3) });
+      await runs.commit(aChange(run, rolledBack, { follows: run.state.id }));
+
+      expect((await runs.readFlowRun(run.id))?.state.name).toBe("RolledBack");
+    });
+
     it("ignores a state id that is stored already, with the run and the deliveries that came with it", async () => {
       await using fixture = await open();
       const { runs, outbox } = fixture.store;

@@ -19,7 +19,7 @@ const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/
 export function sourceFiles(...folders: readonly string[]): SourceFile[] {
   return folders.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+      .filter((entry) => entry.isFile() && entry.name.endsWith(".ts") && !entry.name.endsWith(".d.ts"))
       .map((entry) => {
         const absolute = join(entry.parentPath, entry.name);
         const path = relative(ROOT, absolute).split(sep).join("/");

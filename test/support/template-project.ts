@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 export interface TemplateProject extends Disposable {
   /** Folder that holds `templates/`. */
   readonly dir: string;
+  readonly templatesDir: string;
 }
 
 /** A project folder with the given files below `templates/`; removed when disposed. */
@@ -15,5 +16,5 @@ export function templateProject(files: Readonly<Record<string, string>>): Templa
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   }
-  return { dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
+  return { dir, templatesDir: join(dir, "templates"), [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
 }

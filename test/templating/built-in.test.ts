@@ -11,7 +11,7 @@ import { exampleContexts } from "../../src/templating/example-contexts.ts";
 import { renderMessage } from "../../src/templating/render.ts";
 import { SAMPLES, sampleFor } from "../../src/templating/samples.ts";
 
-const catalog = openCatalog({ projectDir: null });
+const catalog = openCatalog({ templatesDir: null });
 const names = catalog.list().map(({ name }) => name);
 const LIMITS = { title: { max: 150, unit: "utf16" }, body: { max: 100_000, unit: "utf16" } } as const;
 

@@ -8,7 +8,7 @@ import { exampleContexts } from "../../src/templating/example-contexts.ts";
 import { HELPERS } from "../../src/templating/helpers/registry.ts";
 import { renderMessage } from "../../src/templating/render.ts";
 
-const catalog = openCatalog({ projectDir: null });
+const catalog = openCatalog({ templatesDir: null });
 const VARS: RunMessage["vars"] = {
   s: "hello world",
   empty: "",

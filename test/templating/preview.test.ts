@@ -3,7 +3,7 @@ import { openCatalog } from "../../src/templating/catalog.ts";
 import { preview } from "../../src/templating/preview.ts";
 import { templateProject } from "../support/template-project.ts";
 
-const builtIn = openCatalog({ projectDir: null });
+const builtIn = openCatalog({ templatesDir: null });
 
 describe("preview", () => {
   it("shows every variant with the same sample each time", async () => {
@@ -43,7 +43,7 @@ describe("preview", () => {
     using project = templateProject({ "run-failed/text.hbs": "{{flowRun.name}} {{uper title}}" });
 
     await expect(
-      preview({ catalog: openCatalog({ projectDir: project.dir }), name: "run-failed" }),
+      preview({ catalog: openCatalog({ templatesDir: project.templatesDir }), name: "run-failed" }),
     ).rejects.toMatchObject({
       code: "template_invalid",
       details: {
@@ -77,7 +77,7 @@ describe("catalog", () => {
       ".hidden/text.hbs": "q",
     });
 
-    const list = openCatalog({ projectDir: project.dir }).list();
+    const list = openCatalog({ templatesDir: project.templatesDir }).list();
 
     expect(list.filter(({ origin }) => origin === "project")).toEqual([
       { name: "mine", origin: "project", variants: ["text"], files: ["templates/mine/text.hbs"], shadows: [] },
@@ -95,7 +95,7 @@ describe("catalog", () => {
   it("has the built-in templates alone in a folder without templates", async () => {
     using project = templateProject({});
 
-    const catalog = openCatalog({ projectDir: project.dir });
+    const catalog = openCatalog({ templatesDir: project.templatesDir });
 
     expect(catalog.list().every(({ origin }) => origin === "built-in")).toBe(true);
     expect(await catalog.check()).toEqual([]);

@@ -8,7 +8,7 @@ import { ManualClock } from "../support/manual-clock.ts";
 import { templateProject } from "../support/template-project.ts";
 
 const WIDE = { body: { max: 100_000, unit: "utf16" } } as const;
-const builtIn = openCatalog({ projectDir: null });
+const builtIn = openCatalog({ templatesDir: null });
 const { normal, minimal, hostile } = exampleContexts;
 const normalError = normal.error ?? { type: "", message: "", first_line: "", stack: "", location: null };
 
@@ -159,7 +159,7 @@ describe("budget", () => {
     });
 
     const message = await renderMessage({
-      catalog: openCatalog({ projectDir: project.dir }),
+      catalog: openCatalog({ templatesDir: project.templatesDir }),
       dialect: "text",
       limits: WIDE,
       context: normal,
@@ -186,7 +186,7 @@ describe("budget", () => {
 describe("templates of a project", () => {
   const render = (dir: string, options: Partial<RenderRequest> = {}) =>
     renderMessage({
-      catalog: openCatalog({ projectDir: dir }),
+      catalog: openCatalog({ templatesDir: `${dir}/templates` }),
       name: "run-failed",
       dialect: "text",
       limits: WIDE,
@@ -261,7 +261,7 @@ describe("templates of a project", () => {
 
   it("are used as they were when the process began", async () => {
     using project = templateProject({ "run-failed/text.hbs": "one" });
-    const catalog = openCatalog({ projectDir: project.dir });
+    const catalog = openCatalog({ templatesDir: project.templatesDir });
     const request = { catalog, dialect: "text", limits: WIDE, context: normal } as const;
     await renderMessage(request);
     const { writeFileSync } = await import("node:fs");
@@ -276,7 +276,7 @@ describe("a template that fails", () => {
     using project = templateProject({ "run-failed/slack.json.hbs": "{ broken", "run-failed/slack.hbs": "good" });
 
     const message = await renderMessage({
-      catalog: openCatalog({ projectDir: project.dir }),
+      catalog: openCatalog({ templatesDir: project.templatesDir }),
       dialect: "slack-json",
       limits: WIDE,
       context: normal,
@@ -293,7 +293,7 @@ describe("a template that fails", () => {
     using project = templateProject({ "run-failed/text.hbs": "\n {{flowRun.name}}" });
 
     const message = await renderMessage({
-      catalog: openCatalog({ projectDir: project.dir }),
+      catalog: openCatalog({ templatesDir: project.templatesDir }),
       dialect: "text",
       limits: WIDE,
       context: normal,

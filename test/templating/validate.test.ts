@@ -9,7 +9,7 @@ async function problemsOf(
   options: { readonly variant?: string; readonly files?: Record<string, string> } = {},
 ) {
   using project = templateProject({ [`run-failed/${options.variant ?? "text"}.hbs`]: text, ...options.files });
-  return await openCatalog({ projectDir: project.dir }).check();
+  return await openCatalog({ templatesDir: project.templatesDir }).check();
 }
 
 const brief = (problems: readonly TemplateProblem[]) =>
@@ -194,7 +194,7 @@ describe("template check", () => {
     const { writeFileSync } = await import("node:fs");
     writeFileSync(`${project.dir}/templates/run-failed/text.hbs`, Buffer.from([0xff, 0xfe, 0x00]));
 
-    expect(brief(await openCatalog({ projectDir: project.dir }).check())).toEqual([["1:1", "unreadable"]]);
+    expect(brief(await openCatalog({ templatesDir: project.templatesDir }).check())).toEqual([["1:1", "unreadable"]]);
   });
 
   it.each([

@@ -53,6 +53,14 @@ export const STORE_ERRORS = {
     message: (d: { leaseId: string }) => `The lease ${d.leaseId} of this process is gone: another process took it for dead.`,
     hint: () => `The process stood still for too long, for example while the machine slept. Start it again; its runs were ended as crashed.`,
   },
+  run_superseded: {
+    name: "RunSupersededError",
+    status: 409,
+    message: (d: { run: string; state: string }) =>
+      `The run "${d.run}" was ended by another process, so it cannot become ${d.state}.`,
+    hint: (d: { run: string; state: string }) =>
+      `This process stood still and was taken for dead. "bellhop run inspect ${d.run}" shows who ended the run; start it again.`,
+  },
   delivery_move_refused: {
     name: "DeliveryMoveError",
     status: 409,

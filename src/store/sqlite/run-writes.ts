@@ -1,3 +1,4 @@
+import { BellhopError } from "../../base/errors.ts";
 import type { FlowRunRecord, RunRecord, TaskRunRecord } from "../../runs/flow-run.ts";
 import type { HookOutcome, RunChange } from "../../runs/run-store.ts";
 import { type Database, query, toJson } from "./database.ts";
@@ -91,15 +92,22 @@ type StateValues = [
   data: string | null,
 ];
 
-/** Stores nothing when the state is there already, or its run is not. */
+/**
+ * A final state is left only by whoever knows it: a newer state that follows another one comes from a process that was
+ * taken for dead, and whose run has ended without it.
+ */
+const NOT_ENDED = `not (state_type in ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')
+     and state_id is not ?2 and state_timestamp_micros < ?5)`;
+
+/** Stores nothing when the state is there already, or its run is not there, or has ended. */
 const INSERT_FLOW_RUN_STATE = query<[...StateValues, runId: string]>(
   `insert into states (flow_run_key, id, follows, type, name, timestamp_micros, message, details, data)
-   select key, ?, ?, ?, ?, ?, ?, ?, ? from flow_runs where id = ? on conflict (id) do nothing`,
+   select key, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 from flow_runs where id = ?9 and ${NOT_ENDED} on conflict (id) do nothing`,
 );
 
 const INSERT_TASK_RUN_STATE = query<[...StateValues, runId: string]>(
   `insert into states (task_run_key, id, follows, type, name, timestamp_micros, message, details, data)
-   select key, ?, ?, ?, ?, ?, ?, ?, ? from task_runs where id = ? on conflict (id) do nothing`,
+   select key, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 from task_runs where id = ?9 and ${NOT_ENDED} on conflict (id) do nothing`,
 );
 
 const HAS_STATE = query<[id: string], { seq: number }>("select seq from states where id = ?");
@@ -123,6 +131,7 @@ const INSERT_HOOK_OUTCOME = query<
 
 /** How one kind of run is written, with its values copied. */
 interface RunWrite {
+  readonly name: string;
   /** True when the run was not there. */
   readonly insert: (db: Database) => boolean;
   readonly update: (db: Database) => void;
@@ -163,6 +172,7 @@ function prepareFlowRun(run: FlowRunRecord, hooks: string): RunWrite {
     toJson(run.parameters),
   ];
   return {
+    name: run.name,
     insert: (db) => db.run(INSERT_FLOW_RUN, ...values, ...constants) > 0,
     update: (db) => void db.run(UPDATE_FLOW_RUN, ...values, id, values[4]),
     remove: (db) => void db.run(DELETE_FLOW_RUN, id),
@@ -184,6 +194,7 @@ function prepareTaskRun(run: TaskRunRecord, hooks: string): RunWrite {
     flowRunRunCount,
   ];
   return {
+    name: run.name,
     insert: (db) => db.run(INSERT_TASK_RUN, ...values, ...constants) > 0,
     update: (db) => void db.run(UPDATE_TASK_RUN, ...values, flowRunRunCount, id, values[4]),
     remove: (db) => void db.run(DELETE_TASK_RUN, id),
@@ -198,8 +209,9 @@ function writeState(db: Database, run: RunWrite, state: StateValues, isFirst: bo
       run.update(db);
       return true;
     }
-    // Either the state is known, or the run is not: its earlier states never got here.
-    if (db.get(HAS_STATE, state[0]) !== undefined || !run.insert(db)) return false;
+    if (db.get(HAS_STATE, state[0]) !== undefined) return false;
+    // Not known, so the run is not there (its earlier states never got here), or it has ended without this state.
+    if (!run.insert(db)) throw new BellhopError("run_superseded", { run: run.name, state: state[3] });
   }
   if (run.insertState(db, state)) return true;
   // The state is known, under another run.
@@ -211,7 +223,7 @@ function writeState(db: Database, run: RunWrite, state: StateValues, isFirst: bo
  * Copies a change and returns what stores it: run, state and deliveries, all in the transaction it is called in. The
  * work returns the destinations that got a delivery.
  *
- * @throws store_value_invalid
+ * @throws store_value_invalid; the work: run_superseded
  */
 export function prepareChange(change: RunChange): (db: Database) => string[] {
   const { follows } = change;
