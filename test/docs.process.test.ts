@@ -49,7 +49,7 @@ describe("documents", () => {
 
   it("type-checks every TypeScript block", async () => {
     const config = join(work, "tsconfig.json");
-    writeFileSync(config, JSON.stringify({ extends: "../../tsconfig.json", include: ["./*.ts"], exclude: [] }));
+    writeFileSync(config, JSON.stringify({ extends: "../../tsconfig.json", include: ["./*.ts", "../../src/**/*.d.ts"], exclude: [] }));
     const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
 
     const problems = await run(process.execPath, [tsc, "-p", config], { cwd: ROOT }).then(

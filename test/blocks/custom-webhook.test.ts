@@ -120,7 +120,7 @@ describe("custom-webhook", () => {
   });
 
   it.each<{ config: Partial<Config>; says: string }>([
-    { config: { url: "https://x.example/{{tokn}}", secrets: { token: "value" } }, says: "{{tokn}}" },
+    { config: { url: "https://x.example/{{tokn}}", secrets: { token: "tok-12345" } }, says: "{{tokn}}" },
     { config: { json_data: { deep: [{ a: "{{nope}}" }] } }, says: "{{nope}}" },
     { config: { headers: { "X-A": "{{nope}}" } }, says: "{{nope}}" },
     { config: { cookies: { a: "{{nope}}" } }, says: "{{nope}}" },

@@ -26,7 +26,7 @@ describe("the types of flows and tasks", () => {
     const none = flow(async function none() {});
 
     expectTypeOf(add).toEqualTypeOf<Task<[a: number, b?: number | undefined], string>>();
-    expectTypeOf(add(1)).toEqualTypeOf<Promise<string>>();
+    expectTypeOf<ReturnType<typeof add>>().toEqualTypeOf<Promise<string>>();
     expectTypeOf(none).toEqualTypeOf<Flow<[], void>>();
     // @ts-expect-error a text is not a number
     define(() => add("1"));
