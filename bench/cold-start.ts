@@ -36,7 +36,12 @@ export async function run(report: (figure: Figure) => void): Promise<void> {
   try {
     const address = sink.address();
     if (address === null || typeof address === "string") throw new Error("the sink has no port");
-    const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"], HOME: home, BELLHOP_HOME: home, BELLHOP_KEYCHAIN: "off" };
+    const env: NodeJS.ProcessEnv = {
+      PATH: process.env["PATH"],
+      HOME: home,
+      BELLHOP_HOME: home,
+      BELLHOP_KEYCHAIN: "off",
+    };
     const url = `http://127.0.0.1:${address.port}/services/T0/B0/bench`;
     execFileSync(process.execPath, [MAIN, "block", "save", "slack-webhook/ops", "--set-from", "url=env:SINK_URL"], {
       env: { ...env, SINK_URL: url },

@@ -14,7 +14,10 @@ const names = globSync("*.ts", { cwd: import.meta.dirname })
   .filter((name) => name !== "run")
   .toSorted();
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "boolean", default: false } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: "boolean", default: false } },
+});
 const [name] = positionals;
 
 if (name === undefined || !names.includes(name)) {
@@ -22,8 +25,11 @@ if (name === undefined || !names.includes(name)) {
   process.exitCode = 2;
 } else {
   const load = loadavg()[0] ?? 0;
-  if (load > cpus().length / 2) process.stderr.write(`note: the machine is busy (load ${load.toFixed(2)}); figures will be worse\n`);
+  if (load > cpus().length / 2)
+    process.stderr.write(`note: the machine is busy (load ${load.toFixed(2)}); figures will be worse\n`);
   // The module is one of the files listed above, and each of them exports `run`.
   const bench = (await import(join(import.meta.dirname, `${name}.ts`))) as Bench;
-  await bench.run((figure) => process.stdout.write(`${values.json ? JSON.stringify(figure) : describeFigure(figure)}\n`));
+  await bench.run((figure) =>
+    process.stdout.write(`${values.json ? JSON.stringify(figure) : describeFigure(figure)}\n`),
+  );
 }

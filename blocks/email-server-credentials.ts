@@ -4,7 +4,11 @@ import { Block, type SmtpPlan, secret, z } from "../src/sdk.ts";
 const SMTP_TYPES = { SSL: 465, STARTTLS: 587, INSECURE: 25 } as const;
 type SmtpPort = (typeof SMTP_TYPES)[keyof typeof SMTP_TYPES];
 
-const SECURITY: Readonly<Record<SmtpPort, SmtpPlan["server"]["security"]>> = { 465: "tls", 587: "starttls", 25: "none" };
+const SECURITY: Readonly<Record<SmtpPort, SmtpPlan["server"]["security"]>> = {
+  465: "tls",
+  587: "starttls",
+  25: "none",
+};
 
 /** Servers that may be given by name. Source: prefect-email, SMTPServer. */
 const SERVERS: Readonly<Record<string, string>> = {
@@ -25,12 +29,22 @@ export class EmailServerCredentials extends Block.define({
   schema: z.object({
     username: z.string().nullable().default(null).meta({ description: "Login; empty for a server that needs none." }),
     password: secret().prefault("").meta({ description: "Password or app password of the login." }),
-    smtp_server: z.string().min(1).default("smtp.gmail.com").meta({ description: "Host name, or the name of a known provider." }),
+    smtp_server: z
+      .string()
+      .min(1)
+      .default("smtp.gmail.com")
+      .meta({ description: "Host name, or the name of a known provider." }),
     smtp_type: z
       .union([z.literal([465, 587, 25]), z.enum(["SSL", "STARTTLS", "INSECURE", "ssl", "starttls", "insecure"])])
       .default(465)
       .meta({ description: "465 or SSL, 587 or STARTTLS, 25 or INSECURE." }),
-    smtp_port: z.int().min(1).max(65_535).nullable().default(null).meta({ description: "Default: the port of smtp_type." }),
+    smtp_port: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .nullable()
+      .default(null)
+      .meta({ description: "Default: the port of smtp_type." }),
     verify: z.boolean().default(true).meta({ description: "Check the server's certificate." }),
   }),
 }) {

@@ -8,10 +8,26 @@ import { type Plugin, rolldown } from "rolldown";
 const ROOT = resolve(import.meta.dirname, "..");
 
 /** Native, or large and rarely used: they stay ordinary dependencies, loaded on demand. */
-const EXTERNAL = ["keytar", /^@napi-rs\//, "nodemailer", /^nodemailer\//, "smtp-server", "pino", "@clack/prompts", "postal-mime"];
+const EXTERNAL = [
+  "keytar",
+  /^@napi-rs\//,
+  "nodemailer",
+  /^nodemailer\//,
+  "smtp-server",
+  "pino",
+  "@clack/prompts",
+  "postal-mime",
+];
 
 const entries = (): Record<string, string> => {
-  const files = ["src/index.ts", "src/sdk.ts", "src/hub.ts", "src/testing.ts", "src/cli/main.ts", ...globSync("blocks/*.ts", { cwd: ROOT })];
+  const files = [
+    "src/index.ts",
+    "src/sdk.ts",
+    "src/hub.ts",
+    "src/testing.ts",
+    "src/cli/main.ts",
+    ...globSync("blocks/*.ts", { cwd: ROOT }),
+  ];
   return Object.fromEntries(files.map((file) => [file.replace(/\.ts$/, "").replaceAll("\\", "/"), join(ROOT, file)]));
 };
 
@@ -23,15 +39,27 @@ const PREFIX = "\0builtin:";
  */
 const builtins: Plugin = {
   name: "builtins",
-  resolveId: (source) => (isBuiltin(source) && source !== "node:module" && source !== "module" ? { id: PREFIX + source, moduleSideEffects: false } : null),
+  resolveId: (source) =>
+    isBuiltin(source) && source !== "node:module" && source !== "module"
+      ? { id: PREFIX + source, moduleSideEffects: false }
+      : null,
   load: (id) =>
     id.startsWith(PREFIX)
-      ? { code: `module.exports = process.getBuiltinModule(${JSON.stringify(id.slice(PREFIX.length))});`, moduleType: "js" }
+      ? {
+          code: `module.exports = process.getBuiltinModule(${JSON.stringify(id.slice(PREFIX.length))});`,
+          moduleType: "js",
+        }
       : null,
 };
 
 rmSync(join(ROOT, "dist"), { recursive: true, force: true });
-const bundle = await rolldown({ input: entries(), cwd: ROOT, platform: "node", external: [...EXTERNAL, "node:module", "module"], plugins: [builtins] });
+const bundle = await rolldown({
+  input: entries(),
+  cwd: ROOT,
+  platform: "node",
+  external: [...EXTERNAL, "node:module", "module"],
+  plugins: [builtins],
+});
 await bundle.write({
   dir: join(ROOT, "dist"),
   format: "esm",

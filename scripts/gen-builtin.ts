@@ -1,4 +1,4 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { methodNames } from "../src/block/block-promise.ts";
 
 const BLOCKS = new URL("../blocks/", import.meta.url);
@@ -17,7 +17,8 @@ async function classIn(slug: string): Promise<Found> {
   for (const [className, value] of Object.entries(exported)) {
     if (typeof value !== "function" || !("definition" in value)) continue;
     const { definition } = value;
-    const isOwn = typeof definition === "object" && definition !== null && "slug" in definition && definition.slug === slug;
+    const isOwn =
+      typeof definition === "object" && definition !== null && "slug" in definition && definition.slug === slug;
     // Classes have a prototype object; TypeScript gives functions one of type any.
     if (isOwn) return { slug, className, methods: methodNames(value.prototype as object) };
   }
@@ -47,4 +48,11 @@ export type BuiltinBlocks = typeof BUILTIN_BLOCKS;
 `;
 }
 
-if (import.meta.main) await writeFile(TARGET, await renderBuiltin());
+if (import.meta.main) {
+  const text = await renderBuiltin();
+  if (!process.argv.includes("--check")) await writeFile(TARGET, text);
+  else if ((await readFile(TARGET, "utf8")) !== text) {
+    process.stderr.write(`${TARGET.pathname} is stale: run npm run gen\n`);
+    process.exitCode = 1;
+  }
+}

@@ -10,12 +10,19 @@ const ROOT = resolve(import.meta.dirname, "..");
 /** Details whose every property reads as `<name>`, so that a message shows where its values go. */
 const placeholders = (): never => {
   const named = (name: string): unknown =>
-    Object.assign(new String(`<${name}>`), { join: () => `<${name}>`, map: () => named(name), slice: () => named(name), filter: () => named(name), find: () => undefined });
+    Object.assign(new String(`<${name}>`), {
+      join: () => `<${name}>`,
+      map: () => named(name),
+      slice: () => named(name),
+      filter: () => named(name),
+      find: () => undefined,
+    });
   // Only property reads happen on it, and those are answered for every name.
   return new Proxy({}, { get: (_target, key) => (typeof key === "string" ? named(key) : undefined) }) as never;
 };
 
-const cell = (text: string): string => text.replaceAll("NaN", "<n>").replaceAll("|", "\\|").replaceAll("\n", " ").replaceAll("<", "&lt;");
+const cell = (text: string): string =>
+  text.replaceAll("NaN", "<n>").replaceAll("|", "\\|").replaceAll("\n", " ").replaceAll("<", "&lt;");
 
 function errorsPage(): string {
   const rows = Object.entries(ERRORS as Readonly<Record<string, ErrorSpec>>)

@@ -76,7 +76,17 @@ export async function openCore(config: Config = loadConfig(), ports: HubPorts = 
     journal: (send) => store.outbox.journal(...directDelivery(send)),
   };
   const owned = building.move();
-  return { config, clock, log, store, vault, transport, catalog, blockContext, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    config,
+    clock,
+    log,
+    store,
+    vault,
+    transport,
+    catalog,
+    blockContext,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 /** Puts a running hub on a core; closing the hub closes the core. */
@@ -87,7 +97,9 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
   const random = ports.random ?? systemRandom;
   const lease = building.use(await holdLease({ leases: store.leases, clock, log }));
   const deliver = openDeliver({ catalog: core.catalog, transport: core.transport, context: core.blockContext, clock });
-  const dispatcher = building.use(startDispatcher({ outbox: store.outbox, deliver, clock, random, leaseId: lease.id, log }));
+  const dispatcher = building.use(
+    startDispatcher({ outbox: store.outbox, deliver, clock, random, leaseId: lease.id, log }),
+  );
   const declared = declaredDeliveries({ clock, newId, uiUrl: config.uiUrl, hubName: config.hubName });
   const engine: EngineContext = {
     runs: store.runs,
@@ -200,7 +212,10 @@ function closeAtExit(): void {
   process.on("beforeExit", () => {
     void closeDefaultHub().catch((error: unknown) => {
       process.exitCode ||= 1;
-      process.emitWarning(error instanceof Error ? error.message : String(error), { type: "BellhopWarning", code: "BELLHOP_CLOSE_FAILED" });
+      process.emitWarning(error instanceof Error ? error.message : String(error), {
+        type: "BellhopWarning",
+        code: "BELLHOP_CLOSE_FAILED",
+      });
     });
   });
 }

@@ -108,12 +108,16 @@ describe("architecture", () => {
 
   it("reveals secrets only where a request is built, a key is read or a document is sealed", () => {
     const allowed = (path: string) =>
-      path.startsWith("blocks/") || path.startsWith("src/vault/") || path.startsWith("src/block/") || path === "src/base/secret.ts";
+      path.startsWith("blocks/") ||
+      path.startsWith("src/vault/") ||
+      path.startsWith("src/block/") ||
+      path === "src/base/secret.ts";
     expect(offenders(/\.reveal\(|\.getSecretValue\(/, allowed)).toEqual([]);
   });
 
   it("uses no any, no suppression, no default export and no enum", () => {
-    const pattern = /: any\b|\bas any\b|<any>|\bany\[\]|@ts-ignore|@ts-expect-error|^export default |^(export )?(const )?enum /;
+    const pattern =
+      /: any\b|\bas any\b|<any>|\bany\[\]|@ts-ignore|@ts-expect-error|^export default |^(export )?(const )?enum /;
     expect(offenders(pattern, () => false)).toEqual([]);
   });
 

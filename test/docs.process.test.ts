@@ -27,7 +27,11 @@ beforeAll(async () => {
   await using core = await openCore(loadConfig({ flags: { home, keychain: "off" }, env: {} }));
   await withBlockContext(core.blockContext, async () => {
     await new SlackWebhook({ url: `${inbox.httpUrl}/services/T0/B0/docs` }).save("ops");
-    const credentials = new EmailServerCredentials({ smtp_server: "127.0.0.1", smtp_port: inbox.smtpPort, smtp_type: "INSECURE" });
+    const credentials = new EmailServerCredentials({
+      smtp_server: "127.0.0.1",
+      smtp_port: inbox.smtpPort,
+      smtp_type: "INSECURE",
+    });
     await credentials.save("docs");
     await new EmailSmtp({ credentials, from: "bellhop@example.org", to: ["oncall@example.org"] }).save("oncall");
   });
@@ -49,7 +53,10 @@ describe("documents", () => {
 
   it("type-checks every TypeScript block", async () => {
     const config = join(work, "tsconfig.json");
-    writeFileSync(config, JSON.stringify({ extends: "../../tsconfig.json", include: ["./*.ts", "../../src/**/*.d.ts"], exclude: [] }));
+    writeFileSync(
+      config,
+      JSON.stringify({ extends: "../../tsconfig.json", include: ["./*.ts", "../../src/**/*.d.ts"], exclude: [] }),
+    );
     const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
 
     const problems = await run(process.execPath, [tsc, "-p", config], { cwd: ROOT }).then(

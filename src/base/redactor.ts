@@ -40,7 +40,11 @@ function formsOf(value: string): string[] {
     // The parser may write the address differently (host in lower case, escapes added).
     if (url.href !== value) raws.push(url.href);
   }
-  const written = raws.flatMap((raw) => [raw, encodeURIComponent(raw.toWellFormed()), JSON.stringify(raw).slice(1, -1)]);
+  const written = raws.flatMap((raw) => [
+    raw,
+    encodeURIComponent(raw.toWellFormed()),
+    JSON.stringify(raw).slice(1, -1),
+  ]);
   return [...new Set([...written, base64, base64.replaceAll("+", "-").replaceAll("/", "_")])];
 }
 
@@ -141,7 +145,7 @@ export function createRedactor(capacity: number = DEFAULT_CAPACITY): Redactor {
       if (known.size === 0) return text;
       let shown = "";
       let from = 0;
-      for (let at = index.next(text, 0); at >= 0; ) {
+      for (let at = index.next(text, 0); at >= 0;) {
         const length = index.lengthAt(text, at);
         if (length > 0) {
           shown += text.slice(from, at) + MASK;

@@ -5,7 +5,10 @@ export const MASK = "********";
 
 const BRAND = Symbol.for("bellhop.SecretValue");
 
-const digest = (value: unknown): Buffer => createHash("sha256").update(JSON.stringify(value) ?? "undefined").digest();
+const digest = (value: unknown): Buffer =>
+  createHash("sha256")
+    .update(JSON.stringify(value) ?? "undefined")
+    .digest();
 
 /**
  * A value that prints as {@link MASK} everywhere: in logs, JSON, templates, string concatenation and debuggers.

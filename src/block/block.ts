@@ -21,7 +21,9 @@ import type { Receipt } from "./receipt.ts";
 declare const INPUT: unique symbol;
 
 /** What `with()` takes; known for classes made by `define`. */
-type Changes<T> = T extends { readonly [INPUT]?: infer Input } ? Partial<NonNullable<Input>> : Readonly<Record<string, unknown>>;
+type Changes<T> = T extends { readonly [INPUT]?: infer Input }
+  ? Partial<NonNullable<Input>>
+  : Readonly<Record<string, unknown>>;
 
 /** An instance of a defined type: the base plus the schema's fields. */
 export type BlockInstance<S extends BlockSchema, Base = Block> = Base & z.output<S> & { readonly [INPUT]?: z.input<S> };
@@ -60,7 +62,10 @@ export interface DefinedBlock<Slug extends string, S extends BlockSchema, Base =
   register(): Promise<void>;
   /** Derives a type with another slug, and other fields if wanted. */
   extend<const NewSlug extends string, NewS extends BlockSchema = S>(
-    definition: Partial<Omit<BlockDefinition, "slug" | "schema">> & { readonly slug: NewSlug; readonly schema?: (schema: S) => NewS },
+    definition: Partial<Omit<BlockDefinition, "slug" | "schema">> & {
+      readonly slug: NewSlug;
+      readonly schema?: (schema: S) => NewS;
+    },
   ): DefinedBlock<NewSlug, NewS, Base>;
 }
 
@@ -146,7 +151,9 @@ export class Block {
   }
 
   /** Makes the base class of a block type. Nothing is registered by it. @throws invalid_block_registration */
-  static define<const Slug extends string, S extends BlockSchema>(definition: BlockDefinition<Slug, S>): DefinedBlock<Slug, S> {
+  static define<const Slug extends string, S extends BlockSchema>(
+    definition: BlockDefinition<Slug, S>,
+  ): DefinedBlock<Slug, S> {
     // The class has the schema's fields once its constructor ran; TypeScript cannot express that for a generic schema.
     return defineOn(Block, definition) as unknown as DefinedBlock<Slug, S>;
   }
@@ -166,7 +173,10 @@ export class Block {
       type === undefined ? loadBlock(context, ref, options) : loadOfClass(context, type, ref, options),
     );
     // Instances of every class in the registry are blocks; the registry sits below this file and cannot name the class.
-    return blockPromise(loading as Promise<Block>, type === undefined ? methodsOfReference(ref) : methodNames(type.prototype));
+    return blockPromise(
+      loading as Promise<Block>,
+      type === undefined ? methodsOfReference(ref) : methodNames(type.prototype),
+    );
   }
 
   /** Loads by document id, or by `{ block_document_id }` or `{ block_document_slug }`. @throws block_not_found */
@@ -187,7 +197,10 @@ export class Block {
   /** Summaries of saved documents, masked, sorted by type and name. One bad document does not fail the list. */
   static async list(options: ListOptions = {}): Promise<BlockSummary[]> {
     const type = concreteOrNone(this);
-    return listBlocks(await currentBlockContext(), type === undefined ? options : { ...options, type: type.definition.slug });
+    return listBlocks(
+      await currentBlockContext(),
+      type === undefined ? options : { ...options, type: type.definition.slug },
+    );
   }
 
   /** Makes the type known to this process and to the store. Calling it again changes nothing. */
@@ -224,7 +237,8 @@ const concreteOrNone = (type: { readonly definition: BlockDefinition | undefined
 function concrete(type: Function): BlockClass {
   // Called with classes below Block only, which all have the static `definition`.
   const found = concreteOrNone(type as unknown as typeof Block);
-  if (found === undefined) throw new InvalidBlockRegistrationError({ type: type.name, problem: "it is a base class without fields" });
+  if (found === undefined)
+    throw new InvalidBlockRegistrationError({ type: type.name, problem: "it is a base class without fields" });
   return found;
 }
 

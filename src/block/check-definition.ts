@@ -13,9 +13,31 @@ const TYPE_NAME = /^[^/%&><\p{Cc}]{1,255}$/u;
  * `await` would never give the block.
  */
 const RESERVED: ReadonlySet<string> = new Set([
-  "then", "constructor", "prototype", "__proto__", "toJSON", "documentId", "documentName", "isAnonymous", "revision",
-  "origin", "ref", "placeholder", "with", "save", "delete", "block_type_slug", "_block_document_id",
-  "_block_document_name", "_is_anonymous", "$ref", "$env", "$file", "$keychain", "$exec", "$secret",
+  "then",
+  "constructor",
+  "prototype",
+  "__proto__",
+  "toJSON",
+  "documentId",
+  "documentName",
+  "isAnonymous",
+  "revision",
+  "origin",
+  "ref",
+  "placeholder",
+  "with",
+  "save",
+  "delete",
+  "block_type_slug",
+  "_block_document_id",
+  "_block_document_name",
+  "_is_anonymous",
+  "$ref",
+  "$env",
+  "$file",
+  "$keychain",
+  "$exec",
+  "$secret",
 ]);
 
 /** Refuses a definition that could not be stored, loaded or used. @throws invalid_block_registration */
@@ -29,7 +51,8 @@ export function checkDefinition(definition: BlockDefinition): void {
   if (names.length > MAX_FIELDS) refuse(`it has more than ${MAX_FIELDS} fields`);
   for (const name of names) {
     if (RESERVED.has(name)) refuse(`the field name "${name}" is reserved`);
-    if (!FIELD_NAME.test(name)) refuse(`the field name "${name}" is not letters, digits and underscores after a letter`);
+    if (!FIELD_NAME.test(name))
+      refuse(`the field name "${name}" is not letters, digits and underscores after a letter`);
   }
   const lossy = findOneWay(definition.schema, "", new Set());
   if (lossy !== undefined) {
@@ -40,10 +63,16 @@ export function checkDefinition(definition: BlockDefinition): void {
 /** Refuses a display name that people could not use or would take for one of ours. @throws invalid_block_registration */
 export function checkTypeName(slug: string, name: string): void {
   if (/^(?:prefect|bellhop)/i.test(name)) {
-    throw new InvalidBlockRegistrationError({ type: slug, problem: `names that begin with "Prefect" or "Bellhop" are reserved` });
+    throw new InvalidBlockRegistrationError({
+      type: slug,
+      problem: `names that begin with "Prefect" or "Bellhop" are reserved`,
+    });
   }
   if (TYPE_NAME.test(name)) return;
-  throw new InvalidBlockRegistrationError({ type: slug, problem: "a name is 1 to 255 characters without / % & > < and control characters" });
+  throw new InvalidBlockRegistrationError({
+    type: slug,
+    problem: "a name is 1 to 255 characters without / % & > < and control characters",
+  });
 }
 
 function findOneWay(schema: z.core.$ZodType, path: string, seen: Set<z.core.$ZodType>): string | undefined {
@@ -51,7 +80,11 @@ function findOneWay(schema: z.core.$ZodType, path: string, seen: Set<z.core.$Zod
   seen.add(schema);
   if (isOneWay(schema)) return path;
   for (const child of childSchemas(schema)) {
-    const found = findOneWay(child.schema, child.key === undefined ? path : path === "" ? child.key : `${path}.${child.key}`, seen);
+    const found = findOneWay(
+      child.schema,
+      child.key === undefined ? path : path === "" ? child.key : `${path}.${child.key}`,
+      seen,
+    );
     if (found !== undefined) return found;
   }
   return undefined;

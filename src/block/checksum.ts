@@ -45,7 +45,8 @@ const DEFINITION = "#/definitions/";
 function referredNames(value: JsonValue): string[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, item]: [string, JsonValue]) => {
-    if (key === "$ref" && typeof item === "string") return item.startsWith(DEFINITION) ? [item.slice(DEFINITION.length)] : [];
+    if (key === "$ref" && typeof item === "string")
+      return item.startsWith(DEFINITION) ? [item.slice(DEFINITION.length)] : [];
     return referredNames(item);
   });
 }
@@ -73,6 +74,7 @@ function pythonNumber(value: number): string {
   // Both languages print the shortest digits that read back the same; only the layout differs.
   const [digits = "", exponentText = "0"] = value.toExponential().split("e");
   const exponent = Number(exponentText);
-  if (exponent >= -4 && exponent < 16) return String(value).includes("e") ? value.toFixed(-exponent + digits.length) : String(value);
+  if (exponent >= -4 && exponent < 16)
+    return String(value).includes("e") ? value.toFixed(-exponent + digits.length) : String(value);
   return `${digits}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
 }

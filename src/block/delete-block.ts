@@ -19,7 +19,11 @@ export interface DeleteReport {
 const MAX_NAMED = 20;
 
 /** Deletes by reference. @throws block_not_found, block_in_use, invalid_block_reference */
-export async function deleteBlock(context: BlockContext, reference: string, { force = false }: DeleteOptions = {}): Promise<DeleteReport> {
+export async function deleteBlock(
+  context: BlockContext,
+  reference: string,
+  { force = false }: DeleteOptions = {},
+): Promise<DeleteReport> {
   const { slug, name } = parseReference(reference);
   const row = await context.store.readDocument(slug, name);
   if (row === null) throw new BlockNotFoundError({ ref: reference });
@@ -38,7 +42,8 @@ export async function deleteBlock(context: BlockContext, reference: string, { fo
 
 const usersOf = ({ store }: BlockContext, row: BlockDocumentRow) => store.listReferrers(row.id, MAX_NAMED);
 
-const inUse = (ref: string, users: readonly BlockDocumentRow[]) => new BlockInUseError({ ref, usedBy: users.map(referenceOf) });
+const inUse = (ref: string, users: readonly BlockDocumentRow[]) =>
+  new BlockInUseError({ ref, usedBy: users.map(referenceOf) });
 
 async function remove(context: BlockContext, row: BlockDocumentRow, reference: string): Promise<void> {
   try {

@@ -53,7 +53,8 @@ export function directMessage({ given, channel, ref, nowMs }: DirectMessageInput
   const { dialect, limits } = channel;
   const wholeTitle = oneLine(given.title ?? "");
   const wholeBody = clean(given.body ?? "", dialect);
-  if (wholeTitle === "" && wholeBody.trim() === "") throw new InvalidPayloadError({ ref, problem: "title and body are empty" });
+  if (wholeTitle === "" && wholeBody.trim() === "")
+    throw new InvalidPayloadError({ ref, problem: "title and body are empty" });
   const title = limits.title === undefined ? { text: wholeTitle, truncated: false } : fit(wholeTitle, limits.title);
   const body = fit(wholeBody, limits.body);
   const text = (value: string): string => clean(value, dialect);

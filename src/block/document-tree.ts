@@ -42,7 +42,8 @@ export function forgetReads(store: BlockStore): void {
   kept.clear();
 }
 
-export const referenceOf = (row: BlockDocumentRow): string => formatReference({ slug: row.blockTypeSlug, name: row.name });
+export const referenceOf = (row: BlockDocumentRow): string =>
+  formatReference({ slug: row.blockTypeSlug, name: row.name });
 
 /**
  * Reads a document and everything it refers to. Calls for one document at one time share one read.
@@ -90,7 +91,8 @@ export async function expand(store: BlockStore, row: BlockDocumentRow): Promise<
   const done = new Map<string, DocumentTree>();
   const visit = async (at: BlockDocumentRow, above: readonly string[]): Promise<DocumentTree> => {
     if (above.includes(at.id)) throw new BlockReferenceCycleError({ ref: referenceOf(row) });
-    if (above.length >= MAX_REFERENCE_DEPTH) throw new BlockReferenceDepthError({ ref: referenceOf(row), max: MAX_REFERENCE_DEPTH });
+    if (above.length >= MAX_REFERENCE_DEPTH)
+      throw new BlockReferenceDepthError({ ref: referenceOf(row), max: MAX_REFERENCE_DEPTH });
     const known = done.get(at.id);
     if (known !== undefined) return known;
     const children = new Map<string, DocumentTree>();

@@ -1,4 +1,11 @@
-import { type CipherGCMTypes, type KeyObject, createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto";
+import {
+  type CipherGCMTypes,
+  type KeyObject,
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  randomBytes,
+} from "node:crypto";
 import type { JsonObject, JsonValue } from "../base/json.ts";
 import type { BlockReferenceRow } from "./block-store.ts";
 import { compareCodePoints } from "./code-points.ts";
@@ -115,7 +122,9 @@ function isEnvelope(value: unknown): value is Envelope {
   // Looked at property by property below; the seals inside prove the rest.
   const { v, alg, kid, dek, fields } = value as Partial<Record<keyof Envelope, unknown>>;
   if (v !== 1 || alg !== "A256GCM" || typeof kid !== "string" || typeof dek !== "string") return false;
-  return typeof fields === "object" && fields !== null && Object.values(fields).every((blob) => typeof blob === "string");
+  return (
+    typeof fields === "object" && fields !== null && Object.values(fields).every((blob) => typeof blob === "string")
+  );
 }
 
 /** Reads what {@link sealDocument} wrote, still sealed. @throws block_tampered when it is no envelope. */

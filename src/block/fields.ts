@@ -13,7 +13,11 @@ const present = new WeakMap<object, readonly string[]>();
 
 /** Path, code and message of each issue; never the input. */
 export function issuesOf(error: z.ZodError): { path: string; code: string; message: string }[] {
-  return error.issues.map(({ path, code, message }) => ({ path: path.map(String).join(".") || "(block)", code, message }));
+  return error.issues.map(({ path, code, message }) => ({
+    path: path.map(String).join(".") || "(block)",
+    code,
+    message,
+  }));
 }
 
 const maskedIssue = (error: z.ZodError) =>
@@ -50,7 +54,10 @@ export function parseFields(type: BlockClass, input: unknown): Readonly<Record<s
 /** Puts the values on a new instance. */
 export function assignFields(block: object, values: Readonly<Record<string, unknown>>): void {
   Object.assign(block, values);
-  present.set(block, Object.keys(values).filter((key) => values[key] !== undefined));
+  present.set(
+    block,
+    Object.keys(values).filter((key) => values[key] !== undefined),
+  );
 }
 
 /**
@@ -85,7 +92,8 @@ export function encodeFields(type: BlockClass, block: object, ref: string): Json
   return JSON.parse(text) as JsonObject;
 }
 
-const isRequired = (schema: z.ZodObject, key: string): boolean => schema.shape[key]?.safeParse(undefined).success === false;
+const isRequired = (schema: z.ZodObject, key: string): boolean =>
+  schema.shape[key]?.safeParse(undefined).success === false;
 
 /** The instance's values of the fields that its schema has. */
 export function ownFields(type: BlockClass, block: object): Record<string, unknown> {

@@ -84,7 +84,10 @@ async function summary(context: BlockContext, row: BlockDocumentRow): Promise<Bl
   return { id, ref: referenceOf(row), type, typeName, name, isAnonymous, revision, ...opened, labels, ...times };
 }
 
-async function openMasked(context: BlockContext, row: BlockDocumentRow): Promise<Pick<BlockSummary, "status" | "data">> {
+async function openMasked(
+  context: BlockContext,
+  row: BlockDocumentRow,
+): Promise<Pick<BlockSummary, "status" | "data">> {
   try {
     const [data, schema] = [await openRow(context.vault, row), await schemaOf(context.store, row.blockSchemaId)];
     return { status: "ready", data: withReferences(row, maskDocument(data, secretFieldsOf(schema))) };
@@ -93,7 +96,12 @@ async function openMasked(context: BlockContext, row: BlockDocumentRow): Promise
   }
 }
 
-const LOCKED: ReadonlySet<unknown> = new Set(["encryption_key_unavailable", "encryption_key_mismatch", "keychain_unavailable", "encryption_key_invalid"]);
+const LOCKED: ReadonlySet<unknown> = new Set([
+  "encryption_key_unavailable",
+  "encryption_key_mismatch",
+  "keychain_unavailable",
+  "encryption_key_invalid",
+]);
 
 function statusOf(error: unknown): "sealed" | "tampered" {
   const code = errorCode(error);
@@ -104,7 +112,9 @@ function statusOf(error: unknown): "sealed" | "tampered" {
 
 function withReferences(row: BlockDocumentRow, data: JsonObject): JsonObject {
   // JSON goes in on all sides, so JSON comes out.
-  return joinReferences(data, row.references, ({ referencedId }) => ({ $ref: { block_document_id: referencedId } })) as JsonObject;
+  return joinReferences(data, row.references, ({ referencedId }) => ({
+    $ref: { block_document_id: referencedId },
+  })) as JsonObject;
 }
 
 /**
@@ -113,7 +123,11 @@ function withReferences(row: BlockDocumentRow, data: JsonObject): JsonObject {
  * @param options With `secrets: true` its values are given in clear.
  * @throws block_not_found; with secrets also encryption_key_unavailable, encryption_key_mismatch, block_tampered
  */
-export async function inspectBlock(context: BlockContext, reference: string, options: { readonly secrets?: boolean } = {}): Promise<BlockInspection> {
+export async function inspectBlock(
+  context: BlockContext,
+  reference: string,
+  options: { readonly secrets?: boolean } = {},
+): Promise<BlockInspection> {
   const { slug, name } = parseReference(reference);
   const row = await context.store.readDocument(slug, name);
   if (row === null) throw new BlockNotFoundError({ ref: reference });
@@ -130,15 +144,28 @@ export async function inspectBlock(context: BlockContext, reference: string, opt
 }
 
 /** Referenced values are masked by their own schema and by the parent's, so that a gap in one does not show them. */
-async function shownTree(context: BlockContext, { row, children }: DocumentTree, secrets: boolean): Promise<JsonObject> {
+async function shownTree(
+  context: BlockContext,
+  { row, children }: DocumentTree,
+  secrets: boolean,
+): Promise<JsonObject> {
   const data = await openRow(context.vault, row);
   const nested = new Map<string, JsonValue>();
   for (const [id, child] of children) {
     const { blockTypeSlug, name, isAnonymous } = child.row;
-    const meta = { block_type_slug: blockTypeSlug, _block_document_id: id, _block_document_name: name, _is_anonymous: isAnonymous };
+    const meta = {
+      block_type_slug: blockTypeSlug,
+      _block_document_id: id,
+      _block_document_name: name,
+      _is_anonymous: isAnonymous,
+    };
     nested.set(id, { ...(await shownTree(context, child, secrets)), ...meta });
   }
   // As in withReferences.
-  const joined = joinReferences(data, row.references, ({ referencedId }) => nested.get(referencedId) ?? null) as JsonObject;
+  const joined = joinReferences(
+    data,
+    row.references,
+    ({ referencedId }) => nested.get(referencedId) ?? null,
+  ) as JsonObject;
   return secrets ? joined : maskDocument(joined, secretFieldsOf(await schemaOf(context.store, row.blockSchemaId)));
 }

@@ -46,13 +46,23 @@ export async function loadBlock(context: BlockContext, reference: string, option
 }
 
 /** Loads as an instance of this class, whatever class is registered. */
-export function loadOfClass<T extends object>(context: BlockContext, type: BlockClass<T>, name: string, options: LoadOptions = {}): Promise<T> {
+export function loadOfClass<T extends object>(
+  context: BlockContext,
+  type: BlockClass<T>,
+  name: string,
+  options: LoadOptions = {},
+): Promise<T> {
   registerClass(type);
   checkBlockName(name);
   return read(context, type, name, options);
 }
 
-async function read<T extends object>(context: BlockContext, type: BlockClass<T>, name: string, options: LoadOptions): Promise<T> {
+async function read<T extends object>(
+  context: BlockContext,
+  type: BlockClass<T>,
+  name: string,
+  options: LoadOptions,
+): Promise<T> {
   const { slug } = type.definition;
   options.signal?.throwIfAborted();
   const tree = await readTree(context, slug, name, options.maxAge ?? 0);
@@ -87,13 +97,20 @@ async function rowOf(context: BlockContext, ref: DocumentRef): Promise<BlockDocu
  *
  * @throws block_not_found, invalid_block_reference, unknown_block_type, block_validation_failed
  */
-export async function loadFromRef(context: BlockContext, type: BlockClass | undefined, ref: DocumentRef): Promise<object> {
+export async function loadFromRef(
+  context: BlockContext,
+  type: BlockClass | undefined,
+  ref: DocumentRef,
+): Promise<object> {
   const row = await rowOf(context, ref);
   const target = type ?? (await requireClass(row.blockTypeSlug));
   const tree = await expand(context.store, row);
   const block = await instantiate(context, target, tree, await openTree(context.vault, tree), {});
   if (target.definition.slug !== row.blockTypeSlug) {
-    process.emitWarning(`Block "${referenceOf(row)}" was loaded as "${target.definition.slug}", which it happens to fit.`, { code: "BELLHOP_BLOCK_TYPE_DIFFERS" });
+    process.emitWarning(
+      `Block "${referenceOf(row)}" was loaded as "${target.definition.slug}", which it happens to fit.`,
+      { code: "BELLHOP_BLOCK_TYPE_DIFFERS" },
+    );
   }
   return block;
 }
@@ -123,7 +140,8 @@ async function constructed<T extends object>(
     if (!(error instanceof BlockValidationError)) throw error;
     const saved = await store.readSchemaById(row.blockSchemaId);
     const ref = referenceOf(row);
-    if (!validate) return construct(type, new FieldValues(unvalidated(type, values, saved, { ref, issues: error.details.issues })));
+    if (!validate)
+      return construct(type, new FieldValues(unvalidated(type, values, saved, { ref, issues: error.details.issues })));
     const versions = { savedVersion: saved?.version ?? "unknown", currentVersion: versionOf(type) };
     throw new BlockValidationError({ ref, issues: error.details.issues, ...versions });
   }

@@ -30,7 +30,8 @@ function pathTree(paths: readonly string[]): PathNode {
   return root;
 }
 
-const isObject = (value: JsonValue): value is JsonObject => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: JsonValue): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 const isList = (value: JsonValue): value is readonly JsonValue[] => Array.isArray(value);
 
 const mapValues = (value: JsonObject, fn: (item: JsonValue, key: string) => JsonValue): JsonObject =>

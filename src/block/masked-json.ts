@@ -23,7 +23,8 @@ function nestedJson(block: object): JsonObject {
 }
 
 function maskedValue(value: unknown): JsonValue {
-  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+    return value;
   if (SecretValue.is(value)) return MASK;
   if (Array.isArray(value)) return value.map(maskedValue);
   if (typeof value === "bigint") return value.toString();

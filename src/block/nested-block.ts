@@ -71,14 +71,23 @@ export function nestedClassesOf(schema: z.core.$ZodType): readonly BlockClass[] 
 const isList = <C>(value: C | readonly C[]): value is readonly C[] => Array.isArray(value);
 
 /** Keys that a printed or inlined block carries beside its fields. */
-const META_KEYS: ReadonlySet<string> = new Set(["block_type_slug", "_block_document_id", "_block_document_name", "_is_anonymous"]);
+const META_KEYS: ReadonlySet<string> = new Set([
+  "block_type_slug",
+  "_block_document_id",
+  "_block_document_name",
+  "_is_anonymous",
+]);
 
 const inlined = (block: object): Raw => {
   const type = classOf(block);
   return { block_type_slug: type.definition.slug, ...encodeLive(type, block, type.definition.slug) };
 };
 
-function decodeNested(input: unknown, classes: readonly BlockClass[], payload: z.core.ParsePayload): object | undefined {
+function decodeNested(
+  input: unknown,
+  classes: readonly BlockClass[],
+  payload: z.core.ParsePayload,
+): object | undefined {
   if (input instanceof SavedBlock) return input.block;
   if (typeof input !== "object" || input === null || Array.isArray(input)) return issue(payload, "expected a block");
   if (classes.some((type) => input instanceof type)) return input;
@@ -87,8 +96,11 @@ function decodeNested(input: unknown, classes: readonly BlockClass[], payload: z
   const raw = hydrated ? input.values : (input as Raw);
   if (!hydrated && "$ref" in raw) return issue(payload, "a reference is resolved only while its document is loaded");
   const slug = hydrated ? input.slug : raw["block_type_slug"];
-  const type = classes.find(({ definition }) => definition.slug === slug) ?? (slug === undefined && classes.length === 1 ? classes[0] : undefined);
-  if (type === undefined) return issue(payload, `expected a block of type ${classes.map(({ definition }) => definition.slug).join(" or ")}`);
+  const type =
+    classes.find(({ definition }) => definition.slug === slug) ??
+    (slug === undefined && classes.length === 1 ? classes[0] : undefined);
+  if (type === undefined)
+    return issue(payload, `expected a block of type ${classes.map(({ definition }) => definition.slug).join(" or ")}`);
   const block = constructNested(type, raw, payload);
   if (block !== undefined && hydrated) setDocumentMeta(block, input.meta);
   return block;
@@ -100,7 +112,8 @@ function constructNested(type: BlockClass, raw: Raw, payload: z.core.ParsePayloa
   try {
     return construct(type, values);
   } catch (error) {
-    if (error instanceof MaskedValueError) return issue(payload, "is the mask, not a value", error.details.path, MASKED_ISSUE);
+    if (error instanceof MaskedValueError)
+      return issue(payload, "is the mask, not a value", error.details.path, MASKED_ISSUE);
     if (!(error instanceof BlockValidationError)) throw error;
     for (const { path, message } of error.details.issues) issue(payload, message, path);
     return undefined;
@@ -108,5 +121,11 @@ function constructNested(type: BlockClass, raw: Raw, payload: z.core.ParsePayloa
 }
 
 function issue(payload: z.core.ParsePayload, message: string, path = "", kind = "nested"): undefined {
-  payload.issues.push({ code: "custom", input: undefined, message, path: path === "" ? [] : path.split("."), params: { kind } });
+  payload.issues.push({
+    code: "custom",
+    input: undefined,
+    message,
+    path: path === "" ? [] : path.split("."),
+    params: { kind },
+  });
 }

@@ -14,8 +14,14 @@ export type NotificationDefinition<Slug extends string, S extends BlockSchema> =
   ChannelDefinition<z.output<S>>;
 
 /** The static side of a class made by `NotificationBlock.define`. */
-export interface DefinedNotification<Slug extends string, S extends BlockSchema> extends DefinedBlock<Slug, S, NotificationBlock> {
-  new (...input: {} extends z.input<S> ? [input?: z.input<S>] : [input: z.input<S>]): BlockInstance<S, NotificationBlock>;
+export interface DefinedNotification<Slug extends string, S extends BlockSchema> extends DefinedBlock<
+  Slug,
+  S,
+  NotificationBlock
+> {
+  new (
+    ...input: {} extends z.input<S> ? [input?: z.input<S>] : [input: z.input<S>]
+  ): BlockInstance<S, NotificationBlock>;
   /** How it talks to its provider. */
   readonly channel: ChannelDefinition<z.output<S>>;
 }
@@ -45,16 +51,21 @@ export class NotificationBlock extends Block implements Notifier {
    * @throws delivery_failed, invalid_payload
    */
   async notify(body: string | NotifyMessage, subject?: string): Promise<Receipt> {
-    const given: NotifyMessage = typeof body === "string" ? { body, ...(subject === undefined ? {} : { title: subject }) } : body;
+    const given: NotifyMessage =
+      typeof body === "string" ? { body, ...(subject === undefined ? {} : { title: subject }) } : body;
     const context = await currentBlockContext();
     const ref = labelOf(this);
     const startedAtMs = context.clock.now();
     const message = directMessage({ given, channel: channelOf(this), ref, nowMs: startedAtMs });
     const options = given.signal === undefined ? {} : { signal: given.signal };
-    const { outcome, durationMs, status } = await sendThrough(this, message, { transport: context.transport, ...options });
+    const { outcome, durationMs, status } = await sendThrough(this, message, {
+      transport: context.transport,
+      ...options,
+    });
     const { deliveryId, title, body: text, truncated } = message;
     context.journal({ deliveryId, destination: ref, title, body: text, startedAtMs, durationMs, outcome, status });
-    if (outcome.kind !== "delivered") throw new DeliveryFailedError({ ref, reason: outcome.reason, detail: outcome.detail });
+    if (outcome.kind !== "delivered")
+      throw new DeliveryFailedError({ ref, reason: outcome.reason, detail: outcome.detail });
     const { providerId, warnings = [] } = outcome;
     return { deliveryId, ...(providerId === undefined ? {} : { providerId }), durationMs, warnings, truncated };
   }

@@ -16,7 +16,12 @@ const bindingOf = (row: Bound): DocumentBinding => ({
   references: row.references,
 });
 
-export const metaOf = ({ id, name, isAnonymous, revision }: BlockDocumentRow): DocumentMeta => ({ id, name, isAnonymous, revision });
+export const metaOf = ({ id, name, isAnonymous, revision }: BlockDocumentRow): DocumentMeta => ({
+  id,
+  name,
+  isAnonymous,
+  revision,
+});
 
 /** Seals values for this row, under the active key. @throws encryption_key_unavailable, encryption_key_mismatch */
 export async function sealRow(vault: Vault, row: Bound, data: JsonObject): Promise<string> {

@@ -78,7 +78,8 @@ const pointerParts = (path: string): string[] => path.split("/").slice(1).map(un
 
 function placed(into: unknown, [part, ...rest]: readonly string[], value: unknown): unknown {
   if (part === undefined) return value;
-  if (Array.isArray(into)) return into.map((item: unknown, index) => (String(index) === part ? placed(item, rest, value) : item));
+  if (Array.isArray(into))
+    return into.map((item: unknown, index) => (String(index) === part ? placed(item, rest, value) : item));
   const object: LooseObject = typeof into === "object" && into !== null ? { ...into } : {};
   const next = placed(Object.hasOwn(object, part) ? object[part] : undefined, rest, value);
   return Object.fromEntries([...Object.entries(object).filter(([key]) => key !== part), [part, next]]);

@@ -58,7 +58,12 @@ async function put(store: BlockStore, type: BlockClass): Promise<Registered> {
  * Schemas are found by checksum and version, which say nothing of capabilities: other capabilities under the same
  * version get a version of their own.
  */
-async function putSchema(store: BlockStore, blockTypeId: string, document: SchemaDocument, base: string): Promise<BlockSchemaRow> {
+async function putSchema(
+  store: BlockStore,
+  blockTypeId: string,
+  document: SchemaDocument,
+  base: string,
+): Promise<BlockSchemaRow> {
   const { checksum, fields, capabilities } = document;
   const wanted = capabilities.toSorted().join();
   for (let attempt = 0; ; attempt += 1) {

@@ -26,7 +26,10 @@ export function registerClass(type: BlockClass): void {
   for (const capability of capabilities) {
     const method = CAPABILITY_METHODS[capability];
     if (method !== undefined && typeof Reflect.get(type.prototype, method) !== "function") {
-      throw new InvalidBlockRegistrationError({ type: slug, problem: `it declares "${capability}" but has no method ${method}()` });
+      throw new InvalidBlockRegistrationError({
+        type: slug,
+        problem: `it declares "${capability}" but has no method ${method}()`,
+      });
     }
   }
   const previous = classes.get(slug);
@@ -34,7 +37,9 @@ export function registerClass(type: BlockClass): void {
   classes.set(slug, type);
   // A reload of the same source makes an equal class again; that is not worth a warning.
   if (previous === undefined || String(previous) === String(type)) return;
-  process.emitWarning(`Block type "${slug}": class ${type.name} replaces class ${previous.name}.`, { code: "BELLHOP_BLOCK_OVERRIDDEN" });
+  process.emitWarning(`Block type "${slug}": class ${type.name} replaces class ${previous.name}.`, {
+    code: "BELLHOP_BLOCK_OVERRIDDEN",
+  });
 }
 
 /** The class for the slug, loading a built-in type if it is one; undefined when there is none. */
@@ -81,7 +86,10 @@ const MAX_DISTANCE = 3;
 function nearSlugs(slug: string): string[] {
   const scored = knownSlugs().map((known) => ({ known, distance: editDistance(slug, known) }));
   const near = scored.filter(({ known, distance }) => distance <= MAX_DISTANCE || known.startsWith(`${slug}-`));
-  return near.toSorted((a, b) => a.distance - b.distance).slice(0, MAX_SUGGESTIONS).map(({ known }) => known);
+  return near
+    .toSorted((a, b) => a.distance - b.distance)
+    .slice(0, MAX_SUGGESTIONS)
+    .map(({ known }) => known);
 }
 
 /** Levenshtein distance. */

@@ -48,7 +48,12 @@ const MAX_RETRIES = 10;
  *
  * @returns The document id.
  */
-export async function saveBlock(context: BlockContext, type: BlockClass, block: object, options: SaveOptions = {}): Promise<string> {
+export async function saveBlock(
+  context: BlockContext,
+  type: BlockClass,
+  block: object,
+  options: SaveOptions = {},
+): Promise<string> {
   const { overwrite = false, anonymous = false } = options;
   const { slug } = type.definition;
   const name = options.name ?? (anonymous ? `anonymous-${newId()}` : documentMeta(block)?.name);
@@ -57,11 +62,15 @@ export async function saveBlock(context: BlockContext, type: BlockClass, block: 
   const ref = formatReference({ slug, name });
   const data = encodeFields(type, block, ref);
   const split = splitReferences(data, (path) => {
-    throw new BlockValidationError({ ref, issues: [{ path, code: "reference", message: "a reference needs block_document_id" }] });
+    throw new BlockValidationError({
+      ref,
+      issues: [{ path, code: "reference", message: "a reference needs block_document_id" }],
+    });
   });
   const registered = await registerType(context.store, type);
   const draft: Draft = { ref, name, isAnonymous: anonymous, ...split, registered };
-  const row = overwrite && !anonymous ? await replace(context, draft, options.ifRevision) : await insert(context, draft);
+  const row =
+    overwrite && !anonymous ? await replace(context, draft, options.ifRevision) : await insert(context, draft);
   if (row === null) throw new BlockAlreadyExistsError({ ref });
   forgetReads(context.store);
   setDocumentMeta(block, metaOf(row));

@@ -35,14 +35,19 @@ function make(type: BlockClass, above: readonly BlockClass[]): SchemaDocument {
 
   const raw = toJsonSchema(schema);
   const keys = Object.keys(schema.shape);
-  const byField = keys.map((key) => [key, nestedIn(schema.shape[key])] as const).filter(([, types]) => types.length > 0);
+  const byField = keys
+    .map((key) => [key, nestedIn(schema.shape[key])] as const)
+    .filter(([, types]) => types.length > 0);
   const nested = [...new Set(byField.flatMap(([, types]) => types))];
   const inner = new Map(nested.map((child) => [child, make(child, [...above, type])]));
   const titles = new Map(nested.map((child) => [child.definition.slug, titleOf(child)]));
 
   const definitions = { ...plainDefinitions(raw, titles), ...blockDefinitions(type, inner) };
   const secretFields = secretPaths(schema);
-  const properties = keys.map((key, position) => [key, fieldNode(raw.properties?.[key] ?? {}, { key, position, titles })]);
+  const properties = keys.map((key, position) => [
+    key,
+    fieldNode(raw.properties?.[key] ?? {}, { key, position, titles }),
+  ]);
   const fields: JsonObject = {
     title: titleOf(type),
     type: "object",
@@ -55,7 +60,14 @@ function make(type: BlockClass, above: readonly BlockClass[]): SchemaDocument {
     ...(Object.keys(definitions).length === 0 ? {} : { definitions }),
   };
   const version = versionOf(type);
-  const document = { fields, checksum: schemaChecksum(fields), version, capabilities: capabilitiesOf(type), secretFields, nested };
+  const document = {
+    fields,
+    checksum: schemaChecksum(fields),
+    version,
+    capabilities: capabilitiesOf(type),
+    secretFields,
+    nested,
+  };
   documents.set(type, document);
   return document;
 }
@@ -93,7 +105,8 @@ function references(byField: readonly (readonly [string, readonly BlockClass[]])
     block_type_slug: type.definition.slug,
     block_schema_checksum: inner.get(type)?.checksum ?? null,
   });
-  const entry = (types: readonly BlockClass[]): JsonValue => (types.length === 1 ? types.map(one)[0] ?? null : types.map(one));
+  const entry = (types: readonly BlockClass[]): JsonValue =>
+    types.length === 1 ? (types.map(one)[0] ?? null) : types.map(one);
   return Object.fromEntries(byField.map(([key, types]) => [key, entry(types)]));
 }
 
@@ -103,14 +116,18 @@ function blockDefinitions(type: BlockClass, inner: Inner): JsonObject {
   const add = (title: string, definition: JsonObject): void => {
     const other = merged.get(title);
     if (other !== undefined && other["block_type_slug"] !== definition["block_type_slug"]) {
-      throw new InvalidBlockRegistrationError({ type: type.definition.slug, problem: `two nested types have the title "${title}"` });
+      throw new InvalidBlockRegistrationError({
+        type: type.definition.slug,
+        problem: `two nested types have the title "${title}"`,
+      });
     }
     merged.set(title, definition);
   };
   for (const [child, { fields }] of inner) {
     const { definitions, ...own } = fields;
     // Definitions are objects under titles; they were made by this very function.
-    for (const [title, definition] of Object.entries((definitions ?? {}) as Record<string, JsonObject>)) add(title, definition);
+    for (const [title, definition] of Object.entries((definitions ?? {}) as Record<string, JsonObject>))
+      add(title, definition);
     add(titleOf(child), own);
   }
   return Object.fromEntries(merged);

@@ -5,7 +5,12 @@ export const NESTED_KEY = "x-blocks";
 
 /** A node of JSON Schema, as far as it is looked into. */
 export interface SchemaNode {
-  readonly [key: string]: JsonValue | SchemaNode | readonly SchemaNode[] | undefined | { readonly [name: string]: SchemaNode };
+  readonly [key: string]:
+    | JsonValue
+    | SchemaNode
+    | readonly SchemaNode[]
+    | undefined
+    | { readonly [name: string]: SchemaNode };
   readonly properties?: { readonly [name: string]: SchemaNode };
   readonly definitions?: { readonly [name: string]: SchemaNode };
   readonly required?: readonly string[];
@@ -14,10 +19,27 @@ export interface SchemaNode {
 type Titles = ReadonlyMap<string, string>;
 
 /** Keywords that Prefect's schema documents never have, or that are ours alone. */
-const DROPPED: ReadonlySet<string> = new Set(["$schema", "additionalProperties", "propertyNames", "secret", NESTED_KEY, "definitions"]);
+const DROPPED: ReadonlySet<string> = new Set([
+  "$schema",
+  "additionalProperties",
+  "propertyNames",
+  "secret",
+  NESTED_KEY,
+  "definitions",
+]);
 
 /** Formats whose pattern zod spells out; the format says it already. */
-const PATTERNED: ReadonlySet<unknown> = new Set(["date-time", "date", "time", "duration", "email", "uuid", "uri", "ipv4", "ipv6"]);
+const PATTERNED: ReadonlySet<unknown> = new Set([
+  "date-time",
+  "date",
+  "time",
+  "duration",
+  "email",
+  "uuid",
+  "uri",
+  "ipv4",
+  "ipv6",
+]);
 
 /** A property of the block itself: with title and position. */
 export function fieldNode(node: SchemaNode, field: { key: string; position: number; titles: Titles }): JsonObject {
@@ -61,9 +83,13 @@ function keyword(key: string, value: unknown, titles: Titles): JsonValue {
   // The keywords below hold schemas by the rules of JSON Schema; everything else is plain JSON.
   switch (key) {
     case "properties":
-      return Object.fromEntries(Object.entries(value as Record<string, SchemaNode>).map(([name, node]) => [name, property(name, node, titles)]));
+      return Object.fromEntries(
+        Object.entries(value as Record<string, SchemaNode>).map(([name, node]) => [name, property(name, node, titles)]),
+      );
     case "items":
-      return Array.isArray(value) ? value.map((node: SchemaNode) => plainNode(node, titles)) : plainNode(value as SchemaNode, titles);
+      return Array.isArray(value)
+        ? value.map((node: SchemaNode) => plainNode(node, titles))
+        : plainNode(value as SchemaNode, titles);
     case "anyOf":
     case "oneOf":
     case "allOf":
@@ -73,7 +99,10 @@ function keyword(key: string, value: unknown, titles: Titles): JsonValue {
   }
 }
 
-const property = (name: string, node: SchemaNode, titles: Titles): JsonObject => ({ title: pythonTitle(name), ...plainNode(node, titles) });
+const property = (name: string, node: SchemaNode, titles: Titles): JsonObject => ({
+  title: pythonTitle(name),
+  ...plainNode(node, titles),
+});
 
 /** `{ type: ["string", "null"] }` as the alternatives that it stands for. */
 function withTypeList(made: Readonly<Record<string, JsonValue>>): JsonObject {
@@ -85,7 +114,8 @@ function withTypeList(made: Readonly<Record<string, JsonValue>>): JsonObject {
 /** "Any JSON" is no constraint, which is written as no keyword at all. */
 function withoutAnyJson(made: Readonly<Record<string, JsonValue>>): JsonObject {
   const { $ref, allOf, ...rest } = made;
-  if (typeof $ref === "string" && $ref.startsWith("#/definitions/__schema")) return allOf === undefined ? rest : { allOf, ...rest };
+  if (typeof $ref === "string" && $ref.startsWith("#/definitions/__schema"))
+    return allOf === undefined ? rest : { allOf, ...rest };
   // Draft 7 allows nothing beside `$ref`, so zod wraps one that has a title or description.
   return Array.isArray(allOf) && allOf.every((node) => Object.keys(node).length === 0) ? rest : made;
 }

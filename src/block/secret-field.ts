@@ -27,7 +27,12 @@ function containsMask(value: unknown): boolean {
 
 function refuseMask(value: unknown, payload: z.core.ParsePayload): void {
   if (!containsMask(value)) return;
-  payload.issues.push({ code: "custom", input: undefined, message: "is the mask, not a value", params: { kind: MASKED_ISSUE } });
+  payload.issues.push({
+    code: "custom",
+    input: undefined,
+    message: "is the mask, not a value",
+    params: { kind: MASKED_ISSUE },
+  });
 }
 
 function secretCodec(inner: z.ZodType, kind: SecretKind): z.ZodType {

@@ -30,7 +30,9 @@ export function unvalidated(
     return [key, isSecret && raw !== undefined && raw !== null ? wrapped(raw) : (raw ?? null)] as const;
   });
   const fields = [...new Set(issues.map(({ path }) => path))].join(", ");
-  process.emitWarning(`Block "${ref}" does not fit its type. Set and save: ${fields}.`, { code: "BELLHOP_BLOCK_UNVALIDATED" });
+  process.emitWarning(`Block "${ref}" does not fit its type. Set and save: ${fields}.`, {
+    code: "BELLHOP_BLOCK_UNVALIDATED",
+  });
   return Object.fromEntries(values);
 }
 

@@ -5,26 +5,49 @@ import { BellhopError } from "../base/errors.ts";
 import { durationMs } from "../base/duration.ts";
 
 /** `"30s"`, `"5m"` or a number of milliseconds. */
-const Duration = z.union([z.number(), z.string().transform((text, issue) => {
-  const ms = durationMs(text);
-  if (ms === undefined) issue.addIssue({ code: "custom", message: 'expected a duration such as "30s" or "5m"' });
-  return ms ?? z.NEVER;
-})]);
+const Duration = z.union([
+  z.number(),
+  z.string().transform((text, issue) => {
+    const ms = durationMs(text);
+    if (ms === undefined) issue.addIssue({ code: "custom", message: 'expected a duration such as "30s" or "5m"' });
+    return ms ?? z.NEVER;
+  }),
+]);
 
-const Flag = z.union([z.boolean(), z.enum(["1", "0", "true", "false"]).transform((text) => text === "1" || text === "true")]);
+const Flag = z.union([
+  z.boolean(),
+  z.enum(["1", "0", "true", "false"]).transform((text) => text === "1" || text === "true"),
+]);
 
 /** Every setting: type, bounds and default. Precedence: flag, environment, file, default. */
 export const Config = z.strictObject({
   home: z.string().min(1).describe("Folder of the store, the key file and config.json."),
-  uiUrl: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, "")).nullable().default(null).describe("Base of links to runs, e.g. https://hub.example."),
+  uiUrl: z
+    .url({ protocol: /^https?$/ })
+    .transform((url) => url.replace(/\/+$/, ""))
+    .nullable()
+    .default(null)
+    .describe("Base of links to runs, e.g. https://hub.example."),
   hubName: z.string().max(100).default("bellhop").describe("How messages name the sender."),
-  templatesDir: z.string().nullable().default(null).describe("Project templates; default: ./templates where it exists."),
+  templatesDir: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("Project templates; default: ./templates where it exists."),
   encryptionKey: z.string().min(1).nullable().default(null).describe("Master key(s), comma separated, newest first."),
   encryptionKeyFile: z.string().min(1).nullable().default(null).describe("File with the same content."),
-  keychain: z.enum(["auto", "off", "required"]).nullable().default(null).describe("Use of the OS keychain; default auto, off in CI."),
+  keychain: z
+    .enum(["auto", "off", "required"])
+    .nullable()
+    .default(null)
+    .describe("Use of the OS keychain; default auto, off in CI."),
   allowInsecureKeyFile: Flag.default(false).describe("Accept a key file that others can read."),
-  logLevel: z.enum(["silent", "debug", "info", "warn", "error"]).default("silent").describe("What the library logs, on stderr."),
-  drainTimeoutMs: Duration.pipe(z.number().min(0).max(600_000)).default(10_000)
+  logLevel: z
+    .enum(["silent", "debug", "info", "warn", "error"])
+    .default("silent")
+    .describe("What the library logs, on stderr."),
+  drainTimeoutMs: Duration.pipe(z.number().min(0).max(600_000))
+    .default(10_000)
     .describe("How long a process that is done waits for its due deliveries."),
   ci: Flag.default(false).describe("No prompts, no keychain."),
 });
@@ -85,7 +108,11 @@ export function resolveConfig(flags: ConfigInput, env: NodeJS.ProcessEnv, file: 
     const issue = parsed.error.issues[0];
     const key = String(issue?.path[0] ?? (issue?.code === "unrecognized_keys" ? issue.keys[0] : "config"));
     const source = sources.find((candidate) => candidate.values[key] !== undefined);
-    throw new BellhopError("config_invalid", { key, source: source?.name(key) ?? key, problem: issue?.message ?? "invalid" });
+    throw new BellhopError("config_invalid", {
+      key,
+      source: source?.name(key) ?? key,
+      problem: issue?.message ?? "invalid",
+    });
   }
   return { ...parsed.data, home: expandHome(parsed.data.home) };
 }

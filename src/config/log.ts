@@ -14,7 +14,13 @@ export async function openLogger(
 ): Promise<Logger> {
   if (level === "silent") return silentLogger;
   const { pino } = await import("pino");
-  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write: (line) => write(redact(line)) });
-  const at = (name: (typeof LEVELS)[number]) => (message: string, fields: LogFields = {}) => log[name](fields, message);
+  const log = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    { write: (line) => write(redact(line)) },
+  );
+  const at =
+    (name: (typeof LEVELS)[number]) =>
+    (message: string, fields: LogFields = {}) =>
+      log[name](fields, message);
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

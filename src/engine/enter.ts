@@ -45,7 +45,15 @@ export function prepare(
   Object.assign(record, advance(record, from, to));
   record.state = to;
   const flowRun = run.flow?.subject.kind === "flow" ? run.flow.subject.record : null;
-  const move: Transition = { object: run.subject.object, run: record, flowRun, from, to, declared: run.declared, error };
+  const move: Transition = {
+    object: run.subject.object,
+    run: record,
+    flowRun,
+    from,
+    to,
+    declared: run.declared,
+    error,
+  };
   const requests = collectRequests(run, move);
   const isFirst = from === null && run.declared.length > 0;
   const change = {

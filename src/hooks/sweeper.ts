@@ -47,7 +47,7 @@ export function startSweeper({ sweep, rescan, clock, log }: SweeperParts): Sweep
     } catch (error) {
       log.warn("sweep failed", { error: redact(messageOf(error)), retryInMs: SWEEP_EVERY_MS });
     }
-    if (!isClosed) timer = clock.timer(SWEEP_EVERY_MS, () => (current = turn()), { keepAlive: false });
+    if (!isClosed) timer = clock.timer(SWEEP_EVERY_MS, () => void (current = turn()), { keepAlive: false });
   };
   let current = turn();
 

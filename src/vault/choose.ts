@@ -35,7 +35,13 @@ interface Search {
  * Opens the vault of a store. Nothing is read before a key is asked for. Keys are then looked for in the settings,
  * the keychain of the system and the key file; the keychain is left alone while another place has the key.
  */
-export function openVault({ config, blocks, log, clock = systemClock, keychain = systemKeychain(clock) }: VaultOptions): Vault {
+export function openVault({
+  config,
+  blocks,
+  log,
+  clock = systemClock,
+  keychain = systemKeychain(clock),
+}: VaultOptions): Vault {
   const account = async (): Promise<string> => `block-store:${await blocks.storeId()}`;
   const places = keyPlaces({ config, keychain, account, log });
   const allowInsecure = config.allowInsecureKeyFile;
@@ -141,7 +147,8 @@ async function status({ places, blocks }: Search): Promise<VaultStatus> {
   const active = activeRow(await blocks.readKeys());
   const explicit = await looked(places.explicit, "settings");
   // A given key is used whatever else there is, so the keychain need not be asked.
-  const others = explicit.keys.length > 0 ? [] : [await looked(places.keychain, "keychain"), await looked(places.file, "key file")];
+  const others =
+    explicit.keys.length > 0 ? [] : [await looked(places.keychain, "keychain"), await looked(places.file, "key file")];
   const all = [explicit, ...others];
   const notes = all.map(({ note }) => note);
   if (active === undefined) return { state: "empty", kid: null, source: null, notes };

@@ -63,7 +63,9 @@ async function keep(options: GenerateOptions, text: string): Promise<GeneratedKe
     await keychain.set(await account(), text);
   } catch (error) {
     if (places.keychainMode === "required" || errorCode(error) !== "keychain_unavailable") throw error;
-    options.log.warn("the keychain did not keep the encryption key; it is kept in a file beside the store", { path: places.filePath });
+    options.log.warn("the keychain did not keep the encryption key; it is kept in a file beside the store", {
+      path: places.filePath,
+    });
     return viaFile(options, text);
   }
   const [key] = parseKeys(text, "keychain", "the keychain");

@@ -53,7 +53,14 @@ export async function createKeyFile(path: string, content: string): Promise<bool
 }
 
 /** What file systems without hard links answer, e.g. exFAT and some network folders. */
-const NO_LINKS: ReadonlySet<string | undefined> = new Set(["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EISDIR", "EMLINK"]);
+const NO_LINKS: ReadonlySet<string | undefined> = new Set([
+  "EPERM",
+  "ENOSYS",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "EISDIR",
+  "EMLINK",
+]);
 
 async function createDirectly(path: string, content: string): Promise<boolean> {
   try {

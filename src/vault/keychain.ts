@@ -31,12 +31,19 @@ async function systemEntry(account: string): Promise<Entry> {
 }
 
 /** The keychain through the keytar package; nothing is loaded or contacted before the first call. */
-export function systemKeychain(clock: Clock = systemClock, entryOf: (account: string) => Promise<Entry> = systemEntry): Keychain {
+export function systemKeychain(
+  clock: Clock = systemClock,
+  entryOf: (account: string) => Promise<Entry> = systemEntry,
+): Keychain {
   const guarded = async <T>(call: (entry: Entry) => Promise<T>, account: string): Promise<T> => {
     const late = Promise.withResolvers<never>();
-    using _timer = clock.timer(TIMEOUT_MS, () => late.reject(new Error(`no answer in ${TIMEOUT_MS / 1_000} s, it may be locked`)), {
-      keepAlive: false,
-    });
+    using _timer = clock.timer(
+      TIMEOUT_MS,
+      () => late.reject(new Error(`no answer in ${TIMEOUT_MS / 1_000} s, it may be locked`)),
+      {
+        keepAlive: false,
+      },
+    );
     try {
       return await Promise.race([entryOf(account).then(call), late.promise]);
     } catch (error) {
@@ -49,7 +56,8 @@ export function systemKeychain(clock: Clock = systemClock, entryOf: (account: st
     get,
     set: async (account, password) => {
       await guarded((entry) => entry.setPassword(password), account);
-      if ((await get(account)) !== password) throw new KeychainUnavailableError({ problem: "it did not keep the value" });
+      if ((await get(account)) !== password)
+        throw new KeychainUnavailableError({ problem: "it did not keep the value" });
     },
   };
 }

@@ -39,7 +39,10 @@ function parseKey(text: string, source: MasterKey["source"], place: string): Mas
   }
   const bytes = Buffer.from(text, hex ? "hex" : "base64");
   if (bytes.length !== KEY_BYTES) {
-    throw new InvalidEncryptionKeyError({ source: place, problem: `it has ${bytes.length} bytes instead of ${KEY_BYTES}` });
+    throw new InvalidEncryptionKeyError({
+      source: place,
+      problem: `it has ${bytes.length} bytes instead of ${KEY_BYTES}`,
+    });
   }
   if (bytes.every((byte) => byte === bytes[0])) {
     throw new InvalidEncryptionKeyError({ source: place, problem: "all its bytes are equal" });
@@ -50,6 +53,7 @@ function parseKey(text: string, source: MasterKey["source"], place: string): Mas
 /** Reads one or more keys, separated by commas, newest first. @throws encryption_key_invalid */
 export function parseKeys(text: string, source: MasterKey["source"], place: string): MasterKey[] {
   const parts = text.split(",").map((part) => part.trim());
-  if (parts.every((part) => part === "")) throw new InvalidEncryptionKeyError({ source: place, problem: "it is empty" });
+  if (parts.every((part) => part === ""))
+    throw new InvalidEncryptionKeyError({ source: place, problem: "it is empty" });
   return parts.filter((part) => part !== "").map((part) => parseKey(part, source, place));
 }

@@ -89,7 +89,8 @@ async function namedFile(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    const problem = error instanceof Error && "code" in error ? `it cannot be read (${String(error.code)})` : "it cannot be read";
+    const problem =
+      error instanceof Error && "code" in error ? `it cannot be read (${String(error.code)})` : "it cannot be read";
     throw new InvalidEncryptionKeyError({ source: path, problem });
   }
 }

@@ -96,7 +96,8 @@ it("masks no more what it was told to forget, unless another secret is written a
 
 it("stays fast with ten thousand secrets of one host", () => {
   const redactor = createRedactor();
-  const url = (number: number): string => `https://hooks.slack.com/services/T000/B000/${String(number).padStart(20, "0")}`;
+  const url = (number: number): string =>
+    `https://hooks.slack.com/services/T000/B000/${String(number).padStart(20, "0")}`;
   for (let number = 0; number < 10_000; number += 1) redactor.register(url(number));
   const text = `see https://hooks.slack.com/docs and ${url(9_999)} `.repeat(100);
 

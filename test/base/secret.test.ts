@@ -10,7 +10,11 @@ it.each([
   { where: "concatenation", printed: ["a", secret].join(""), mask: `a${MASK}` },
   { where: "JSON", printed: JSON.stringify({ secret }), mask: `{"secret":"${MASK}"}` },
   { where: "inspect", printed: inspect(secret), mask: `SecretValue(${MASK})` },
-  { where: "inspect with hidden keys", printed: inspect({ secret }, { showHidden: true, depth: 9 }), mask: `{ secret: SecretValue(${MASK}) }` },
+  {
+    where: "inspect with hidden keys",
+    printed: inspect({ secret }, { showHidden: true, depth: 9 }),
+    mask: `{ secret: SecretValue(${MASK}) }`,
+  },
 ])("prints as the mask in $where", ({ printed, mask }) => {
   expect(printed).toBe(mask);
 });
@@ -38,7 +42,12 @@ it("derives another secret without showing the value", () => {
 });
 
 it("knows secrets of another copy of the package by their brand, and nothing else", () => {
-  const foreign = { get [Symbol.for("bellhop.SecretValue")]() { return true; }, reveal: () => "x" };
+  const foreign = {
+    get [Symbol.for("bellhop.SecretValue")]() {
+      return true;
+    },
+    reveal: () => "x",
+  };
 
   expect(SecretValue.is(foreign)).toBe(true);
   expect(SecretValue.is({ reveal: () => "x" })).toBe(false);
@@ -50,5 +59,9 @@ it("unwraps secrets at any depth and leaves instances of classes alone", () => {
 
   const plain = revealDeep({ a: [secret, { b: secret }], date, ["__proto__x"]: new SecretValue({ c: secret }) });
 
-  expect(plain).toEqual({ a: ["hunter2-hunter2", { b: "hunter2-hunter2" }], date, ["__proto__x"]: { c: "hunter2-hunter2" } });
+  expect(plain).toEqual({
+    a: ["hunter2-hunter2", { b: "hunter2-hunter2" }],
+    date,
+    ["__proto__x"]: { c: "hunter2-hunter2" },
+  });
 });

@@ -45,5 +45,7 @@ it("rejects the call when the load fails", async () => {
 it("says when the loaded class has no such method", async () => {
   const promise = blockPromise(Promise.resolve(new Derived()), ["notify"]);
 
-  await expect(Reflect.apply(Reflect.get(promise, "notify"), promise, [])).rejects.toThrow('Derived has no method "notify"');
+  await expect(Reflect.apply(Reflect.get(promise, "notify"), promise, [])).rejects.toThrow(
+    'Derived has no method "notify"',
+  );
 });

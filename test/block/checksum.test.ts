@@ -66,13 +66,18 @@ it("counts only definitions that are used and are no blocks, also where they ref
 
   expect(schemaChecksum({ ...used, definitions: { Node: node, Unused: { type: "string" } } })).toBe(withUsed);
   expect(withUsed).not.toBe(schemaChecksum(used));
-  expect(schemaChecksum({ p: { $ref: "#/definitions/B" }, definitions: { B: block } })).toBe(schemaChecksum({ p: { $ref: "#/definitions/B" } }));
+  expect(schemaChecksum({ p: { $ref: "#/definitions/B" }, definitions: { B: block } })).toBe(
+    schemaChecksum({ p: { $ref: "#/definitions/B" } }),
+  );
 });
 
 // Right-hand sides printed by CPython's json.dumps.
 it.each([
-  { value: "é😀\u007f/\n\"\\", python: '"\\u00e9\\ud83d\\ude00\\u007f/\\n\\"\\\\"' },
-  { value: [1, 1e15, 2 ** 53, 1.5, 1e-5, 0.0001, 1.25e-7, 1e22], python: "[1, 1000000000000000, 9007199254740992, 1.5, 1e-05, 0.0001, 1.25e-07, 1e+22]" },
+  { value: 'é😀\u007f/\n"\\', python: '"\\u00e9\\ud83d\\ude00\\u007f/\\n\\"\\\\"' },
+  {
+    value: [1, 1e15, 2 ** 53, 1.5, 1e-5, 0.0001, 1.25e-7, 1e22],
+    python: "[1, 1000000000000000, 9007199254740992, 1.5, 1e-05, 0.0001, 1.25e-07, 1e+22]",
+  },
   { value: { b: null, a: true, "": [] }, python: '{"": [], "a": true, "b": null}' },
 ])("writes $value as Python does", ({ value, python }) => {
   expect(pythonJson(value)).toBe(python);

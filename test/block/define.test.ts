@@ -2,10 +2,24 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { MASK } from "../../src/base/secret.ts";
 import { redact } from "../../src/base/redactor.ts";
-import { Block, NotificationBlock, SecretValue, blockField, chars, dateField, secret, secretBytes, secretDict, z } from "../../src/sdk.ts";
+import {
+  Block,
+  NotificationBlock,
+  SecretValue,
+  blockField,
+  chars,
+  dateField,
+  secret,
+  secretBytes,
+  secretDict,
+  z,
+} from "../../src/sdk.ts";
 import { coded } from "../support/coded.ts";
 
-class Login extends Block.define({ slug: "define-login", schema: z.object({ user: z.string(), password: secret().prefault("") }) }) {}
+class Login extends Block.define({
+  slug: "define-login",
+  schema: z.object({ user: z.string(), password: secret().prefault("") }),
+}) {}
 
 class Lamp extends Block.define({
   slug: "define-lamp",
@@ -28,7 +42,8 @@ class Lamp extends Block.define({
   }
 }
 
-const lamp = () => new Lamp({ name: "desk", token: "lamp-token-1", login: new Login({ user: "eve", password: "login-pass-1" }) });
+const lamp = () =>
+  new Lamp({ name: "desk", token: "lamp-token-1", login: new Login({ user: "eve", password: "login-pass-1" }) });
 
 describe("an instance", () => {
   it("has typed fields, defaults and the methods of its class", () => {
@@ -45,7 +60,13 @@ describe("an instance", () => {
   it("takes secrets of another block, bytes and dates as they are", () => {
     const since = new Date("2026-01-02T03:04:05Z");
     const { login } = lamp();
-    const block = new Lamp({ name: "desk", login, token: new SecretValue("lamp-token-2"), cert: new Uint8Array([1, 2, 3]), since });
+    const block = new Lamp({
+      name: "desk",
+      login,
+      token: new SecretValue("lamp-token-2"),
+      cert: new Uint8Array([1, 2, 3]),
+      since,
+    });
 
     expect(block.token.reveal()).toBe("lamp-token-2");
     expect(block.cert?.reveal()).toEqual(new Uint8Array([1, 2, 3]));
@@ -61,8 +82,14 @@ describe("an instance", () => {
   });
 
   it("prints fields only, with every secret masked", () => {
-    expect(inspect(new Login({ user: "eve", password: "login-pass-1" }))).toBe(`Login { user: 'eve', password: SecretValue(${MASK}) }`);
-    const shown = [inspect(lamp(), { depth: 9, showHidden: true }), JSON.stringify(lamp()), String(lamp().token)].join();
+    expect(inspect(new Login({ user: "eve", password: "login-pass-1" }))).toBe(
+      `Login { user: 'eve', password: SecretValue(${MASK}) }`,
+    );
+    const shown = [
+      inspect(lamp(), { depth: 9, showHidden: true }),
+      JSON.stringify(lamp()),
+      String(lamp().token),
+    ].join();
     expect(shown).not.toContain("lamp-token-1");
     expect(shown).not.toContain("login-pass-1");
   });
@@ -80,7 +107,13 @@ describe("an instance", () => {
   });
 
   it("is unsaved until it is saved", () => {
-    expect(lamp()).toMatchObject({ documentId: null, documentName: null, isAnonymous: null, revision: null, origin: "code" });
+    expect(lamp()).toMatchObject({
+      documentId: null,
+      documentName: null,
+      isAnonymous: null,
+      revision: null,
+      origin: "code",
+    });
     expect(coded(() => lamp().placeholder).code).toBe("block_not_saved");
   });
 
@@ -120,14 +153,23 @@ describe("bad input", () => {
   it.each([
     { where: "a secret", make: () => new Lamp({ name: "a", token: MASK }), path: "token" },
     { where: "a wrapped secret", make: () => new Lamp({ name: "a", token: new SecretValue(MASK) }), path: "token" },
-    { where: "a secret map", make: () => new Lamp({ name: "a", token: "abc", headers: { a: { b: [MASK] } } }), path: "headers" },
-    { where: "a nested block", make: () => new Lamp({ name: "a", token: "abc", login: { user: "a", password: MASK } }), path: "login.password" },
+    {
+      where: "a secret map",
+      make: () => new Lamp({ name: "a", token: "abc", headers: { a: { b: [MASK] } } }),
+      path: "headers",
+    },
+    {
+      where: "a nested block",
+      make: () => new Lamp({ name: "a", token: "abc", login: { user: "a", password: MASK } }),
+      path: "login.password",
+    },
   ])("is refused when the mask stands for $where", ({ make, path }) => {
     expect(coded(make)).toMatchObject({ code: "masked_value", details: { ref: "define-lamp", path } });
   });
 
   it("is refused when a nested block has the wrong type or is an unresolved reference", () => {
-    const text = (login: Readonly<Record<string, unknown>>) => coded(() => new Lamp({ name: "a", token: "abc", login })).message;
+    const text = (login: Readonly<Record<string, unknown>>) =>
+      coded(() => new Lamp({ name: "a", token: "abc", login })).message;
 
     expect(text({ block_type_slug: "string", value: "x" })).toContain("expected a block of type define-login");
     expect(text({ $ref: { block_document_id: "x" } })).toContain("resolved only while its document is loaded");
@@ -135,11 +177,15 @@ describe("bad input", () => {
 });
 
 describe("a definition", () => {
-  const define = (shape: z.core.$ZodLooseShape, slug = "define-x") => coded(() => Block.define({ slug, schema: z.object(shape) }));
+  const define = (shape: z.core.$ZodLooseShape, slug = "define-x") =>
+    coded(() => Block.define({ slug, schema: z.object(shape) }));
 
-  it.each(["then", "toJSON", "save", "documentId", "block_type_slug", "constructor"])("is refused with a field named %s", (field) => {
-    expect(define({ [field]: z.string() }).message).toContain(`"${field}" is reserved`);
-  });
+  it.each(["then", "toJSON", "save", "documentId", "block_type_slug", "constructor"])(
+    "is refused with a field named %s",
+    (field) => {
+      expect(define({ [field]: z.string() }).message).toContain(`"${field}" is reserved`);
+    },
+  );
 
   it.each(["1st", "with-dash", "_hidden", "$x", "2", "", "ümlaut"])("is refused with a field named %j", (field) => {
     expect(define({ [field]: z.string() }).code).toBe("invalid_block_registration");
@@ -153,16 +199,17 @@ describe("a definition", () => {
     expect(define({ field }).message).toContain("z.codec()");
   });
 
-  it.each([
-    { slug: "With Space" },
-    { slug: "" },
-    { slug: "under_score" },
-  ])("is refused with the slug $slug", ({ slug }) => {
-    expect(define({}, slug).code).toBe("invalid_block_registration");
-  });
+  it.each([{ slug: "With Space" }, { slug: "" }, { slug: "under_score" }])(
+    "is refused with the slug $slug",
+    ({ slug }) => {
+      expect(define({}, slug).code).toBe("invalid_block_registration");
+    },
+  );
 
   it.each(["Prefect Thing", "BELLHOP", "a/b", "a\u0007b", ""])("is refused with the name %j", (name) => {
-    expect(coded(() => Block.define({ slug: "x", name, schema: z.object({}) })).code).toBe("invalid_block_registration");
+    expect(coded(() => Block.define({ slug: "x", name, schema: z.object({}) })).code).toBe(
+      "invalid_block_registration",
+    );
   });
 
   it("may use the field name `name` and trimming checks", () => {

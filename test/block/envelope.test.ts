@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type DocumentBinding, type Envelope, openEnvelope, readEnvelope, sealDocument } from "../../src/block/envelope.ts";
+import {
+  type DocumentBinding,
+  type Envelope,
+  openEnvelope,
+  readEnvelope,
+  sealDocument,
+} from "../../src/block/envelope.ts";
 import type { JsonObject } from "../../src/base/json.ts";
 import { parseKeys, toMasterKey } from "../../src/vault/master-key.ts";
 import { coded } from "../support/coded.ts";
@@ -22,7 +28,8 @@ const binding: DocumentBinding = {
 
 const data = { url: "https://hooks.slack.com/services/T/B/x", notify_type: "info", allow_private_urls: true };
 
-const open = (text: string, bound: DocumentBinding = binding, with_ = key) => openEnvelope(readEnvelope(text, bound.documentId), bound, with_);
+const open = (text: string, bound: DocumentBinding = binding, with_ = key) =>
+  openEnvelope(readEnvelope(text, bound.documentId), bound, with_);
 
 it("seals to the published test vector, byte for byte", () => {
   const text = sealDocument(data, binding, key, counted());
@@ -78,18 +85,40 @@ describe("a sealed document that was altered", () => {
     bytes[20] = (bytes[20] ?? 0) ^ 1;
     return bytes.toString("base64url");
   };
-  const without = (fields: Envelope["fields"], name: string) => Object.fromEntries(Object.entries(fields).filter(([key_]) => key_ !== name));
+  const without = (fields: Envelope["fields"], name: string) =>
+    Object.fromEntries(Object.entries(fields).filter(([key_]) => key_ !== name));
 
   it.each([
-    { what: "two fields swapped", alter: (e: Envelope) => ({ ...e, fields: { ...e.fields, url: e.fields["notify_type"], notify_type: e.fields["url"] } }) },
+    {
+      what: "two fields swapped",
+      alter: (e: Envelope) => ({
+        ...e,
+        fields: { ...e.fields, url: e.fields["notify_type"], notify_type: e.fields["url"] },
+      }),
+    },
     { what: "a field dropped", alter: (e: Envelope) => ({ ...e, fields: without(e.fields, "url") }) },
     { what: "a field added", alter: (e: Envelope) => ({ ...e, fields: { ...e.fields, extra: e.fields["url"] } }) },
-    { what: "a field renamed", alter: (e: Envelope) => ({ ...e, fields: { ...without(e.fields, "url"), link: e.fields["url"] } }) },
-    { what: "a flipped bit in a field", alter: (e: Envelope) => ({ ...e, fields: { ...e.fields, url: flipped(e.fields["url"] ?? "") } }) },
+    {
+      what: "a field renamed",
+      alter: (e: Envelope) => ({ ...e, fields: { ...without(e.fields, "url"), link: e.fields["url"] } }),
+    },
+    {
+      what: "a flipped bit in a field",
+      alter: (e: Envelope) => ({ ...e, fields: { ...e.fields, url: flipped(e.fields["url"] ?? "") } }),
+    },
     { what: "a flipped bit in the key", alter: (e: Envelope) => ({ ...e, dek: flipped(e.dek) }) },
-    { what: "a truncated tag", alter: (e: Envelope) => ({ ...e, fields: { ...e.fields, url: e.fields["url"]?.slice(0, -6) } }) },
-    { what: "a blob shorter than nonce and tag", alter: (e: Envelope) => ({ ...e, fields: { ...e.fields, url: "AAAA" } }) },
-    { what: "a field of an older write", alter: (e: Envelope) => ({ ...e, fields: { ...e.fields, url: older.fields["url"] } }) },
+    {
+      what: "a truncated tag",
+      alter: (e: Envelope) => ({ ...e, fields: { ...e.fields, url: e.fields["url"]?.slice(0, -6) } }),
+    },
+    {
+      what: "a blob shorter than nonce and tag",
+      alter: (e: Envelope) => ({ ...e, fields: { ...e.fields, url: "AAAA" } }),
+    },
+    {
+      what: "a field of an older write",
+      alter: (e: Envelope) => ({ ...e, fields: { ...e.fields, url: older.fields["url"] } }),
+    },
     { what: "the key of an older write", alter: (e: Envelope) => ({ ...e, dek: older.dek }) },
     { what: "another key id", alter: (e: Envelope) => ({ ...e, kid: "0000000000000000" }) },
     { what: "another version", alter: (e: Envelope) => ({ ...e, v: 2 }) },
@@ -124,10 +153,16 @@ describe("a sealed document that was altered", () => {
 });
 
 it("binds each reference to its place", () => {
-  const references = [{ path: "/b", referencedId: "1" }, { path: "/a", referencedId: "2" }];
+  const references = [
+    { path: "/b", referencedId: "1" },
+    { path: "/a", referencedId: "2" },
+  ];
   const text = sealDocument({}, { ...binding, references }, key);
 
   expect(open(text, { ...binding, references: references.toReversed() })).toEqual({});
-  const swapped = [{ path: "/a", referencedId: "1" }, { path: "/b", referencedId: "2" }];
+  const swapped = [
+    { path: "/a", referencedId: "1" },
+    { path: "/b", referencedId: "2" },
+  ];
   expect(coded(() => open(text, { ...binding, references: swapped })).code).toBe("block_tampered");
 });

@@ -43,9 +43,18 @@ describe("notify()", () => {
   it("sends one message and resolves with a receipt", async () => {
     const receipt = await within(() => Block.load("notify-chat/ops").notify("Nightly load failed", "Subject"));
 
-    expect(receipt).toEqual({ deliveryId: expect.stringMatching(/^[0-9a-f-]{36}$/), providerId: "p-1", durationMs: 7, warnings: ["w"], truncated: false });
+    expect(receipt).toEqual({
+      deliveryId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      providerId: "p-1",
+      durationMs: 7,
+      warnings: ["w"],
+      truncated: false,
+    });
     expect(blocks.sent).toHaveLength(1);
-    expect(blocks.sent[0]?.plan).toMatchObject({ url, body: { value: { title: "Subject", text: "Nightly load failed" } } });
+    expect(blocks.sent[0]?.plan).toMatchObject({
+      url,
+      body: { value: { title: "Subject", text: "Nightly load failed" } },
+    });
     expect(blocks.sent[0]?.request.label).toBe("notify-chat/ops");
   });
 
@@ -126,7 +135,12 @@ describe("notify()", () => {
 
 describe("the text of a direct message", () => {
   const message = (body: string, dialect: Dialect = "slack-mrkdwn", title = ""): Message =>
-    directMessage({ given: { body, title }, channel: { dialect, limits: { body: chars(1_000) } }, ref: "x/y", nowMs: 0 });
+    directMessage({
+      given: { body, title },
+      channel: { dialect, limits: { body: chars(1_000) } },
+      ref: "x/y",
+      nowMs: 0,
+    });
 
   it.each([
     { text: "<https://x.example|link> & *bold*", shown: "<https://x.example|link> & *bold*" },

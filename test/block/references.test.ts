@@ -7,7 +7,12 @@ const never = (path: string): never => {
 };
 
 it("takes references out at any depth and puts them back in their places", () => {
-  const data = { a: ref("1"), list: [ref("2"), { deep: ref("3"), keep: 1 }], "odd/key~": ref("4"), plain: { $ref: "text" } };
+  const data = {
+    a: ref("1"),
+    list: [ref("2"), { deep: ref("3"), keep: 1 }],
+    "odd/key~": ref("4"),
+    plain: { $ref: "text" },
+  };
 
   const split = splitReferences(data, never);
 

@@ -14,7 +14,10 @@ class Child extends Block.define({
   slug: "child",
   schema: z.object({ a: secret(), b: z.string(), c: secretDict(), sub_child: blockField(() => SubChild) }),
 }) {}
-class Parent extends Block.define({ slug: "parent", schema: z.object({ a: secret(), b: z.string(), child: blockField(() => Child) }) }) {}
+class Parent extends Block.define({
+  slug: "parent",
+  schema: z.object({ a: secret(), b: z.string(), child: blockField(() => Child) }),
+}) {}
 
 it("gives the checksum that Prefect's client gives to the same class", () => {
   expect(schemaDocument(MyRegisteredBlock).checksum).toBe(
@@ -23,7 +26,10 @@ it("gives the checksum that Prefect's client gives to the same class", () => {
 });
 
 it("lists secret paths depth first, in order of declaration, through nested blocks", () => {
-  class Example extends Block.define({ slug: "x", schema: z.object({ w: secretDict(), x: secret(), y: secret(), z: z.string() }) }) {}
+  class Example extends Block.define({
+    slug: "x",
+    schema: z.object({ w: secretDict(), x: secret(), y: secret(), z: z.string() }),
+  }) {}
 
   expect(schemaDocument(Example).secretFields).toEqual(["w.*", "x", "y"]);
   expect(schemaDocument(Parent).secretFields).toEqual(["a", "child.a", "child.c.*", "child.sub_child.b.*"]);
@@ -33,10 +39,18 @@ it.each([
   { where: "a list of objects", field: z.array(z.object({ token: secret() })), paths: ["f.token"] },
   { where: "a list of secrets", field: z.array(secret()), paths: ["f"] },
   { where: "an optional nullable secret", field: secret().nullable().optional(), paths: ["f"] },
-  { where: "an optional object", field: z.object({ deep: z.object({ t: secret() }).optional() }).optional(), paths: ["f.deep.t"] },
+  {
+    where: "an optional object",
+    field: z.object({ deep: z.object({ t: secret() }).optional() }).optional(),
+    paths: ["f.deep.t"],
+  },
   { where: "a tuple", field: z.tuple([z.string(), secret()]), paths: ["f"] },
   { where: "a union", field: z.union([z.object({ a: secret() }), z.object({ b: secret() })]), paths: ["f.a", "f.b"] },
-  { where: "a record of objects, whose keys are unknown", field: z.record(z.string(), z.object({ t: secret() })), paths: ["f.*"] },
+  {
+    where: "a record of objects, whose keys are unknown",
+    field: z.record(z.string(), z.object({ t: secret() })),
+    paths: ["f.*"],
+  },
   { where: "bytes", field: secretBytes(), paths: ["f"] },
   { where: "nothing secret", field: z.object({ a: z.string() }), paths: [] },
 ])("finds secrets in $where", ({ field, paths }) => {
@@ -50,19 +64,29 @@ it("describes nested blocks by reference, checksum and definition", () => {
 
   expect(fields).toMatchObject({
     properties: { child: { $ref: "#/definitions/Child", position: 2 } },
-    block_schema_references: { child: { block_type_slug: "child", block_schema_checksum: schemaDocument(Child).checksum } },
-    definitions: { Child: { block_type_slug: "child", secret_fields: ["a", "c.*", "sub_child.b.*"] }, SubChild: { title: "SubChild" } },
+    block_schema_references: {
+      child: { block_type_slug: "child", block_schema_checksum: schemaDocument(Child).checksum },
+    },
+    definitions: {
+      Child: { block_type_slug: "child", secret_fields: ["a", "c.*", "sub_child.b.*"] },
+      SubChild: { title: "SubChild" },
+    },
   });
   expect(fields["properties"]).not.toHaveProperty("child.title");
 });
 
 it("describes several possible types as alternatives", () => {
-  class Many extends Block.define({ slug: "many", schema: z.object({ list: z.array(blockField(() => [Child, SubChild])) }) }) {}
+  class Many extends Block.define({
+    slug: "many",
+    schema: z.object({ list: z.array(blockField(() => [Child, SubChild])) }),
+  }) {}
 
   const { fields } = schemaDocument(Many);
 
   expect(fields).toMatchObject({
-    properties: { list: { type: "array", items: { anyOf: [{ $ref: "#/definitions/Child" }, { $ref: "#/definitions/SubChild" }] } } },
+    properties: {
+      list: { type: "array", items: { anyOf: [{ $ref: "#/definitions/Child" }, { $ref: "#/definitions/SubChild" }] } },
+    },
     block_schema_references: { list: [{ block_type_slug: "child" }, { block_type_slug: "sub-child" }] },
   });
 });
@@ -82,7 +106,14 @@ it("marks secrets as passwords, keeps them required, and never writes their defa
   expect(fields).toMatchObject({
     required: ["url", "headers"],
     properties: {
-      url: { title: "Webhook URL", type: "string", format: "password", writeOnly: true, examples: ["https://hooks.slack.com/XXX"], position: 0 },
+      url: {
+        title: "Webhook URL",
+        type: "string",
+        format: "password",
+        writeOnly: true,
+        examples: ["https://hooks.slack.com/XXX"],
+        position: 0,
+      },
       headers: { title: "Headers", type: "object", position: 2 },
     },
   });
@@ -123,7 +154,10 @@ it.each([
 
 it("refuses two nested types of one title, and a type that contains itself", () => {
   const Twin = class Child extends Block.define({ slug: "other-child", schema: z.object({}) }) {};
-  class Clash extends Block.define({ slug: "clash", schema: z.object({ a: blockField(() => Child), b: blockField(() => Twin) }) }) {}
+  class Clash extends Block.define({
+    slug: "clash",
+    schema: z.object({ a: blockField(() => Child), b: blockField(() => Twin) }),
+  }) {}
   class Loop extends Block.define({ slug: "loop", schema: z.object({ self: loopField() }) }) {}
   function loopField() {
     return blockField((): typeof Child => Loop as unknown as typeof Child);

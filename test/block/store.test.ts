@@ -48,7 +48,13 @@ describe("saving", () => {
 
       expect(loaded).toBeInstanceOf(Login);
       expect(loaded.password.reveal()).toBe("store-password-1");
-      expect(loaded).toMatchObject({ documentId: id, documentName: "prod", isAnonymous: false, revision: 1, origin: "store" });
+      expect(loaded).toMatchObject({
+        documentId: id,
+        documentName: "prod",
+        isAnonymous: false,
+        revision: 1,
+        origin: "store",
+      });
       expect(block.documentId).toBe(id);
       expect(loaded.placeholder).toBe("prefect.blocks.store-login.prod");
     });
@@ -165,8 +171,15 @@ describe("saving", () => {
     const value = "canary/ünïque+secret-4711";
     await within(() => new Target({ token: value }).save("canary"));
 
-    const bytes = Buffer.concat(readdirSync(blocks.home).map((name) => readFileSync(join(blocks.home, name)))).toString("latin1");
-    for (const form of [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1), Buffer.from(value).toString("base64")]) {
+    const bytes = Buffer.concat(readdirSync(blocks.home).map((name) => readFileSync(join(blocks.home, name)))).toString(
+      "latin1",
+    );
+    for (const form of [
+      value,
+      encodeURIComponent(value),
+      JSON.stringify(value).slice(1, -1),
+      Buffer.from(value).toString("base64"),
+    ]) {
       expect(bytes).not.toContain(Buffer.from(form).toString("latin1"));
     }
   });
@@ -185,8 +198,14 @@ describe("loading", () => {
 
   it("names what is missing", async () => {
     await within(async () => {
-      expect(await rejected(Block.load("string/nowhere"))).toMatchObject({ code: "block_not_found", message: expect.stringContaining("string/nowhere") });
-      expect(await rejected(Block.load("strin/x"))).toMatchObject({ code: "unknown_block_type", hint: expect.stringContaining('"string"') });
+      expect(await rejected(Block.load("string/nowhere"))).toMatchObject({
+        code: "block_not_found",
+        message: expect.stringContaining("string/nowhere"),
+      });
+      expect(await rejected(Block.load("strin/x"))).toMatchObject({
+        code: "unknown_block_type",
+        hint: expect.stringContaining('"string"'),
+      });
       expect((await rejected(Block.load("slack-webhook/nowhere").notify("x"))).code).toBe("block_not_found");
       expect((await rejected(StringBlock.load("Not A Name"))).code).toBe("invalid_block_name");
     });
@@ -213,7 +232,9 @@ describe("loading", () => {
     await counted.within(() => new StringBlock({ value: "x" }).save("shared"));
     const { withBlockContext } = await import("../../src/block/ambient.ts");
 
-    const loaded = await withBlockContext({ ...counted.context, store }, () => Promise.all([1, 2, 3].map(() => StringBlock.load("shared"))));
+    const loaded = await withBlockContext({ ...counted.context, store }, () =>
+      Promise.all([1, 2, 3].map(() => StringBlock.load("shared"))),
+    );
 
     expect(reads).toBe(1);
     expect(new Set(loaded).size).toBe(3);
@@ -285,7 +306,11 @@ describe("loading", () => {
 });
 
 describe("a document saved by an older version of its class", () => {
-  class Old extends Block.define({ slug: "store-evolved", version: "1", schema: z.object({ gone: z.string(), token: secret(), level: z.string() }) }) {}
+  class Old extends Block.define({
+    slug: "store-evolved",
+    version: "1",
+    schema: z.object({ gone: z.string(), token: secret(), level: z.string() }),
+  }) {}
   class New extends Block.define({
     slug: "store-evolved",
     version: "2",
@@ -299,7 +324,10 @@ describe("a document saved by an older version of its class", () => {
       expect(overridden).toEqual([expect.stringContaining('"store-evolved"')]);
 
       const error = await rejected(New.load("doc"));
-      expect(error).toMatchObject({ code: "block_validation_failed", hint: expect.stringContaining("version 1, the class has version 2") });
+      expect(error).toMatchObject({
+        code: "block_validation_failed",
+        hint: expect.stringContaining("version 1, the class has version 2"),
+      });
       expect(error.message).toContain("added");
 
       let repaired: New | undefined;
@@ -311,7 +339,9 @@ describe("a document saved by an older version of its class", () => {
       expect(repaired?.token.reveal()).toBe("evolved-token");
       expect(repaired).not.toHaveProperty("gone");
 
-      expect((await rejected(repaired?.save({ overwrite: true }) ?? Promise.resolve())).code).toBe("block_validation_failed");
+      expect((await rejected(repaired?.save({ overwrite: true }) ?? Promise.resolve())).code).toBe(
+        "block_validation_failed",
+      );
       Object.assign(repaired ?? {}, { level: 4, added: "now" });
       await repaired?.save({ overwrite: true });
 
@@ -406,13 +436,25 @@ describe("listing and inspecting", () => {
       const shared = login("inspected-password");
       await shared.save("inspected");
       const headers = { auth: "inspected-header" };
-      await new Mailer({ login: shared, targets: [new Target({ token: "inspected-token" })], headers, note: "plain" }).save("inspected");
+      await new Mailer({
+        login: shared,
+        targets: [new Target({ token: "inspected-token" })],
+        headers,
+        note: "plain",
+      }).save("inspected");
 
       const inspected = await inspectBlock(blocks.context, "store-mailer/inspected");
       const listed = await Mailer.list({ nameLike: "inspected" });
 
       expect(inspected.data).toEqual({
-        login: { user: "eve", password: MASK, block_type_slug: "store-login", _block_document_id: shared.documentId, _block_document_name: "inspected", _is_anonymous: false },
+        login: {
+          user: "eve",
+          password: MASK,
+          block_type_slug: "store-login",
+          _block_document_id: shared.documentId,
+          _block_document_name: "inspected",
+          _is_anonymous: false,
+        },
         targets: [{ block_type_slug: "store-target", token: MASK }],
         headers: { auth: MASK },
         note: "plain",
@@ -433,7 +475,8 @@ describe("listing and inspecting", () => {
       await new StringBlock({ value: "a" }).save("a");
       await login().save("z");
 
-      const refs = async (options?: Parameters<typeof Block.list>[0]) => (await Block.list(options)).map(({ ref }) => ref);
+      const refs = async (options?: Parameters<typeof Block.list>[0]) =>
+        (await Block.list(options)).map(({ ref }) => ref);
       expect(await refs()).toEqual(["store-login/z", "string/a", "string/b"]);
       expect(await refs({ type: "string", limit: 1, offset: 1 })).toEqual(["string/b"]);
       expect(await refs({ capability: "notify" })).toEqual([]);
@@ -470,7 +513,9 @@ describe("a store whose key is not at hand", () => {
     await using locked = await openTestBlocks({ home: owner.home, encryptionKey: wrong });
 
     await locked.within(async () => {
-      expect(await Block.list()).toEqual([expect.objectContaining({ ref: "string/sealed", status: "sealed", data: {} })]);
+      expect(await Block.list()).toEqual([
+        expect.objectContaining({ ref: "string/sealed", status: "sealed", data: {} }),
+      ]);
       expect(await inspectBlock(locked.context, "string/sealed")).toMatchObject({ status: "sealed", data: {} });
       const failures = [
         inspectBlock(locked.context, "string/sealed", { secrets: true }),
@@ -480,7 +525,11 @@ describe("a store whose key is not at hand", () => {
       ];
       for (const failure of failures) {
         const error = await rejected(failure);
-        expect(error).toMatchObject({ code: "encryption_key_unavailable", status: 503, hint: expect.stringContaining("BELLHOP_ENCRYPTION_KEY") });
+        expect(error).toMatchObject({
+          code: "encryption_key_unavailable",
+          status: 503,
+          hint: expect.stringContaining("BELLHOP_ENCRYPTION_KEY"),
+        });
       }
       await Block.delete("string/sealed");
       expect(await Block.exists("string/sealed")).toBe(false);
@@ -501,13 +550,23 @@ it("registers a type once, nested ones first, and again only when something chan
 
 it("gives other capabilities under the same version a schema of their own", async () => {
   class Plain extends Block.define({ slug: "store-capable", schema: z.object({ v: z.string() }) }) {}
-  const Capable = class Plain extends Block.define({ slug: "store-capable", schema: z.object({ v: z.string() }), capabilities: ["read-path"] }) {};
+  const Capable = class Plain extends Block.define({
+    slug: "store-capable",
+    schema: z.object({ v: z.string() }),
+    capabilities: ["read-path"],
+  }) {};
   await within(async () => {
     await new Plain({ v: "x" }).save("a");
     await warningsOf(() => new Capable({ v: "x" }).save("b"));
 
-    expect(await inspectBlock(blocks.context, "store-capable/a")).toMatchObject({ schemaVersion: "non-versioned", capabilities: [] });
-    expect(await inspectBlock(blocks.context, "store-capable/b")).toMatchObject({ schemaVersion: "non-versioned+1", capabilities: ["read-path"] });
+    expect(await inspectBlock(blocks.context, "store-capable/a")).toMatchObject({
+      schemaVersion: "non-versioned",
+      capabilities: [],
+    });
+    expect(await inspectBlock(blocks.context, "store-capable/b")).toMatchObject({
+      schemaVersion: "non-versioned+1",
+      capabilities: ["read-path"],
+    });
   });
 });
 

@@ -17,7 +17,11 @@ let blocks: TestBlocks;
 const within = <T>(fn: () => T): T => blocks.within(fn);
 beforeAll(async () => {
   setBuiltinBlocks(BUILTIN_BLOCKS);
-  const env = { BELLHOP_SECRET__FROM_ENV: "secret-from-env", PREFECT__CONTEXT__SECRETS__FROM_ENV: "older", PREFECT__CONTEXT__SECRETS__OLD: "older-secret" };
+  const env = {
+    BELLHOP_SECRET__FROM_ENV: "secret-from-env",
+    PREFECT__CONTEXT__SECRETS__FROM_ENV: "older",
+    PREFECT__CONTEXT__SECRETS__OLD: "older-secret",
+  };
   blocks = await openTestBlocks({ env });
 });
 afterAll(() => blocks[Symbol.asyncDispose]());
@@ -59,7 +63,9 @@ describe("secret", () => {
   });
 
   it("is masked wherever it is shown", () => {
-    expect(JSON.stringify(new SecretBlock({ value: { deep: "deep-secret" } }))).toBe(`{"block_type_slug":"secret","value":"${MASK}"}`);
+    expect(JSON.stringify(new SecretBlock({ value: { deep: "deep-secret" } }))).toBe(
+      `{"block_type_slug":"secret","value":"${MASK}"}`,
+    );
   });
 });
 
@@ -81,7 +87,8 @@ it("string, json and date-time keep their values", async () => {
 });
 
 describe("email-server-credentials", () => {
-  const server = (input: ConstructorParameters<typeof EmailServerCredentials>[0]) => new EmailServerCredentials(input).smtpServer();
+  const server = (input: ConstructorParameters<typeof EmailServerCredentials>[0]) =>
+    new EmailServerCredentials(input).smtpServer();
 
   it("defaults to Gmail over TLS without login", () => {
     expect(server({})).toEqual({ host: "smtp.gmail.com", port: 465, security: "tls", verify: true });
@@ -98,7 +105,14 @@ describe("email-server-credentials", () => {
   });
 
   it("takes providers by name, another port, and a login", () => {
-    const input = { smtp_server: "Outlook", smtp_type: 587, smtp_port: 2525, username: "eve", password: "mail-pass", verify: false } as const;
+    const input = {
+      smtp_server: "Outlook",
+      smtp_type: 587,
+      smtp_port: 2525,
+      username: "eve",
+      password: "mail-pass",
+      verify: false,
+    } as const;
 
     expect(server(input)).toEqual({
       host: "smtp-mail.outlook.com",

@@ -55,7 +55,10 @@ async function startSmtp(): Promise<ReturnType<typeof createTcpServer>> {
       const line = chunk.toString();
       if (/^EHLO/i.test(line)) socket.write("250-canary\r\n250 AUTH PLAIN LOGIN\r\n");
       else if (/^AUTH PLAIN (\S+)/i.test(line)) {
-        const given = Buffer.from(/^AUTH PLAIN (\S+)/i.exec(line)?.[1] ?? "", "base64").toString().split("\0")[2] ?? "";
+        const given =
+          Buffer.from(/^AUTH PLAIN (\S+)/i.exec(line)?.[1] ?? "", "base64")
+            .toString()
+            .split("\0")[2] ?? "";
         socket.write(`535 5.7.8 wrong password ${given} in ${line.trim()}\r\n`);
       } else if (/^QUIT/i.test(line)) socket.end("221 bye\r\n");
       else socket.write("500 what\r\n");
@@ -67,8 +70,15 @@ async function startSmtp(): Promise<ReturnType<typeof createTcpServer>> {
 
 async function run(what: string, args: readonly string[]): Promise<void> {
   const env = {
-    PATH: process.env["PATH"], HOME: home, BELLHOP_HOME: home, BELLHOP_KEYCHAIN: "off", BELLHOP_LOG_LEVEL: "debug", BELLHOP_DEBUG: "1",
-    BELLHOP_DRAIN_TIMEOUT: "2s", SINK_HTTP: `http://127.0.0.1:${portOf(http)}`, SINK_SMTP: String(portOf(smtp)),
+    PATH: process.env["PATH"],
+    HOME: home,
+    BELLHOP_HOME: home,
+    BELLHOP_KEYCHAIN: "off",
+    BELLHOP_LOG_LEVEL: "debug",
+    BELLHOP_DEBUG: "1",
+    BELLHOP_DRAIN_TIMEOUT: "2s",
+    SINK_HTTP: `http://127.0.0.1:${portOf(http)}`,
+    SINK_SMTP: String(portOf(smtp)),
   };
   await new Promise<void>((resolve) => {
     const options = { env, encoding: "buffer", maxBuffer: 64 * 1024 * 1024, cwd: home } as const;
@@ -79,7 +89,8 @@ async function run(what: string, args: readonly string[]): Promise<void> {
   });
 }
 
-const bellhop = (...args: readonly string[]): Promise<void> => run(`bellhop ${args.join(" ")}`, [join(ROOT, "src/cli/main.ts"), ...args]);
+const bellhop = (...args: readonly string[]): Promise<void> =>
+  run(`bellhop ${args.join(" ")}`, [join(ROOT, "src/cli/main.ts"), ...args]);
 
 beforeAll(async () => {
   [http, smtp] = await Promise.all([startHttp(), startSmtp()]);
@@ -152,7 +163,13 @@ describe("twenty planted secrets", () => {
     const bodies = requests.filter((text) => text.includes("cannot connect"));
 
     expect(bodies.length).toBeGreaterThan(0);
-    const meant = new Set<string>([SECRETS.slackUrlPath, SECRETS.slackOtherPath, SECRETS.webhookHeader, SECRETS.webhookToken, SECRETS.webhookNested]);
+    const meant = new Set<string>([
+      SECRETS.slackUrlPath,
+      SECRETS.slackOtherPath,
+      SECRETS.webhookHeader,
+      SECRETS.webhookToken,
+      SECRETS.webhookNested,
+    ]);
     const wrong = leaks(bodies.map((body) => ({ what: "message", bytes: Buffer.from(body) })));
     expect(wrong.filter((leak) => !meant.has(SECRETS[leak.split(" ")[0] as keyof typeof SECRETS]))).toEqual([]);
   });

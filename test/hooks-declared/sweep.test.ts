@@ -175,7 +175,7 @@ describe("sweep", () => {
 
     const reports = await Promise.all(Array.from({ length: 4 }, () => sweepDeadRuns(partsOf(rig))));
 
-    expect(reports.map((report) => report.leases).toSorted()).toEqual([0, 0, 0, 1]);
+    expect(reports.map((report) => report.leases).toSorted((a, b) => a - b)).toEqual([0, 0, 0, 1]);
     expect(await rig.outbox.list({})).toHaveLength(5);
     for (const run of runs) expect(await rig.store.runs.listStates({ flowRunId: run.id })).toHaveLength(2);
   });

@@ -1,6 +1,16 @@
 import { strict as assert } from "node:assert";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { bindHook, Block, flow, runtime, settings, SlackWebhook, StringBlock, SystemExit, task } from "../../src/index.ts";
+import {
+  bindHook,
+  Block,
+  flow,
+  runtime,
+  settings,
+  SlackWebhook,
+  StringBlock,
+  SystemExit,
+  task,
+} from "../../src/index.ts";
 import type { AnyFlow, AnyTask, FlowRun, FlowStateHook, State, TaskRun, TaskStateHook } from "../../src/index.ts";
 import { type Inbox, startInbox } from "../../src/inbox/inbox.ts";
 import { openTestHub, type TestHub } from "../support/hub.ts";

@@ -138,7 +138,7 @@ describe("opening a store", () => {
 
 describe("a store that cannot be used", () => {
   it.each([
-    { what: "a folder", make: (path: string) => void mkdirSync(path), code: "store_unavailable" },
+    { what: "a folder", make: (path: string) => mkdirSync(path), code: "store_unavailable" },
     { what: "garbage", make: (path: string) => writeFileSync(path, "garbage ".repeat(2_000)), code: "store_corrupt" },
     { what: "a text", make: (path: string) => writeFileSync(path, "hello"), code: "store_corrupt" },
   ])("says $code of $what", async ({ make, code }) => {

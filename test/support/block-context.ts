@@ -43,7 +43,13 @@ export interface TestBlocksOptions {
 export async function openTestBlocks(options: TestBlocksOptions = {}): Promise<TestBlocks> {
   const home = options.home ?? mkdtempSync(join(tmpdir(), "bellhop-blocks-"));
   const path = join(home, "bellhop.db");
-  const store = await openSqliteStore({ path, clock: systemClock, random: systemRandom, log: silentLogger, durability: "normal" });
+  const store = await openSqliteStore({
+    path,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLogger,
+    durability: "normal",
+  });
   const { encryptionKey = TEST_KEY } = options;
   const config = { home, encryptionKey, keychain: "off", allowInsecureKeyFile: false, ci: false } as const;
   const vault: Vault = openVault({ config, blocks: store.blocks, log: silentLogger });
@@ -53,7 +59,10 @@ export async function openTestBlocks(options: TestBlocksOptions = {}): Promise<T
     send: (request) => {
       const { channel, config: values, message } = request;
       // The values differ by channel; tests look at them as data.
-      sent.push({ request: request as unknown as SendRequest<unknown>, plan: channel.build({ config: values, message }) });
+      sent.push({
+        request: request as unknown as SendRequest<unknown>,
+        plan: channel.build({ config: values, message }),
+      });
       return Promise.resolve({ outcome: blocks.outcome, durationMs: 7, status: 200 });
     },
     plan: ({ channel, config: values, message }) => channel.build({ config: values, message }),

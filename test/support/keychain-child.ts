@@ -10,13 +10,24 @@ import { openVault } from "../../src/vault/choose.ts";
 // Opens the vault of the store in the folder given as first argument, as a program does, and prints where its key is.
 const [home = "", mode = "auto"] = process.argv.slice(2);
 mkdirSync(home, { recursive: true });
-await using store = await openSqliteStore({ path: join(home, "bellhop.db"), clock: systemClock, random: systemRandom, log: silentLogger });
+await using store = await openSqliteStore({
+  path: join(home, "bellhop.db"),
+  clock: systemClock,
+  random: systemRandom,
+  log: silentLogger,
+});
 const keychain = mode === "required" ? "required" : "auto";
-const vault = openVault({ config: { home, keychain, allowInsecureKeyFile: false, ci: false }, blocks: store.blocks, log: silentLogger });
+const vault = openVault({
+  config: { home, keychain, allowInsecureKeyFile: false, ci: false },
+  blocks: store.blocks,
+  log: silentLogger,
+});
 const startedAtMs = systemClock.monotonic();
 try {
   const { kid, source } = await vault.active();
   process.stdout.write(`${JSON.stringify({ kid, source })}\n`);
 } catch (error) {
-  process.stdout.write(`${JSON.stringify({ code: errorCode(error), tookMs: Math.round(systemClock.monotonic() - startedAtMs) })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ code: errorCode(error), tookMs: Math.round(systemClock.monotonic() - startedAtMs) })}\n`,
+  );
 }

@@ -16,5 +16,9 @@ export function templateProject(files: Readonly<Record<string, string>>): Templa
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   }
-  return { dir, templatesDir: join(dir, "templates"), [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
+  return {
+    dir,
+    templatesDir: join(dir, "templates"),
+    [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
+  };
 }

@@ -68,7 +68,9 @@ it("takes plain values and secrets in the constructor, and nothing else", () => 
   expectTypeOf<{ brightness: number }>().not.toExtend<ConstructorParameters<typeof Lamp>[0]>();
   // Every field has a default, so no argument is needed.
   expectTypeOf<[]>().toExtend<ConstructorParameters<typeof EmailServerCredentials>>();
-  expectTypeOf<Parameters<Lamp["with"]>[0]>().toEqualTypeOf<Partial<NonNullable<ConstructorParameters<typeof Lamp>[0]>>>();
+  expectTypeOf<Parameters<Lamp["with"]>[0]>().toEqualTypeOf<
+    Partial<NonNullable<ConstructorParameters<typeof Lamp>[0]>>
+  >();
 });
 
 it("forwards methods to the promise, and neither fields nor the promise's own names", () => {

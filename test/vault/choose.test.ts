@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -35,10 +45,13 @@ class FakeKeychain implements Keychain {
   calls = 0;
   failure: string | undefined;
   get = (account: string): Promise<string | null> => this.#answer(() => this.entries.get(account) ?? null);
-  set = (account: string, password: string): Promise<void> => this.#answer(() => void this.entries.set(account, password));
+  set = (account: string, password: string): Promise<void> =>
+    this.#answer(() => void this.entries.set(account, password));
   #answer<T>(fn: () => T): Promise<T> {
     this.calls += 1;
-    return this.failure === undefined ? Promise.resolve(fn()) : Promise.reject(new KeychainUnavailableError({ problem: this.failure }));
+    return this.failure === undefined
+      ? Promise.resolve(fn())
+      : Promise.reject(new KeychainUnavailableError({ problem: this.failure }));
   }
 }
 
@@ -63,7 +76,13 @@ function setUp(config: Partial<VaultConfig> = {}) {
   const log = new KeptLog();
   const clock = new ManualClock();
   const open = (more: Partial<VaultConfig> = {}) =>
-    openVault({ config: { home, keychain: "auto", allowInsecureKeyFile: false, ci: false, ...config, ...more }, blocks: table, log, clock, keychain });
+    openVault({
+      config: { home, keychain: "auto", allowInsecureKeyFile: false, ci: false, ...config, ...more },
+      blocks: table,
+      log,
+      clock,
+      keychain,
+    });
   return { table, keychain, log, clock, open, vault: open() };
 }
 
@@ -86,13 +105,19 @@ describe("a new store", () => {
     const path = join(home, "mounted-secret");
     writeFileSync(path, `${KEY}\n`);
 
-    expect(await setUp({ encryptionKeyFile: path }).vault.active()).toMatchObject({ kid: kidOf(KEY), source: "env_file" });
+    expect(await setUp({ encryptionKeyFile: path }).vault.active()).toMatchObject({
+      kid: kidOf(KEY),
+      source: "env_file",
+    });
   });
 
   it("refuses a named file that cannot be read, instead of making a key", async () => {
     const { vault, table } = setUp({ encryptionKeyFile: join(home, "missing") });
 
-    expect(await rejected(vault.active())).toMatchObject({ code: "encryption_key_invalid", message: expect.stringContaining("ENOENT") });
+    expect(await rejected(vault.active())).toMatchObject({
+      code: "encryption_key_invalid",
+      message: expect.stringContaining("ENOENT"),
+    });
     expect(table.rows).toEqual([]);
   });
 
@@ -153,7 +178,10 @@ describe("a new store", () => {
     const { vault, table, keychain } = setUp({ keychain: "required" });
     keychain.failure = "no Secret Service";
 
-    expect(await rejected(vault.active())).toMatchObject({ code: "keychain_unavailable", message: expect.stringContaining("no Secret Service") });
+    expect(await rejected(vault.active())).toMatchObject({
+      code: "keychain_unavailable",
+      message: expect.stringContaining("no Secret Service"),
+    });
     expect(table.rows).toEqual([]);
     expect(existsSync(keyFile())).toBe(false);
   });
@@ -190,7 +218,8 @@ describe("a new store", () => {
 });
 
 describe("a store with a key", () => {
-  const active = (table: KeyTable, text: string, source: string): void => void table.rows.push({ kid: kidOf(text), state: "active", source });
+  const active = (table: KeyTable, text: string, source: string): void =>
+    void table.rows.push({ kid: kidOf(text), state: "active", source });
 
   it("is ready when any given key has its id", async () => {
     const { vault, table, keychain } = setUp({ encryptionKey: `${OTHER},${KEY}` });
@@ -260,16 +289,22 @@ describe("a store with a key", () => {
     expect((await vault.open(kidOf(KEY))).kid).toBe(kidOf(KEY));
   });
 
-  it.skipIf(process.platform === "win32")("refuses a key file that others can read, unless that is allowed", async () => {
-    const { vault, table, open, log } = setUp();
-    active(table, KEY, "file");
-    writeKeyFile(KEY);
-    chmodSync(keyFile(), 0o644);
+  it.skipIf(process.platform === "win32")(
+    "refuses a key file that others can read, unless that is allowed",
+    async () => {
+      const { vault, table, open, log } = setUp();
+      active(table, KEY, "file");
+      writeKeyFile(KEY);
+      chmodSync(keyFile(), 0o644);
 
-    expect(await rejected(vault.active())).toMatchObject({ code: "encryption_key_invalid", message: expect.stringContaining("chmod 600") });
-    expect((await open({ allowInsecureKeyFile: true }).active()).kid).toBe(kidOf(KEY));
-    expect(log.lines).toEqual([expect.stringContaining("can be read by others")]);
-  });
+      expect(await rejected(vault.active())).toMatchObject({
+        code: "encryption_key_invalid",
+        message: expect.stringContaining("chmod 600"),
+      });
+      expect((await open({ allowInsecureKeyFile: true }).active()).kid).toBe(kidOf(KEY));
+      expect(log.lines).toEqual([expect.stringContaining("can be read by others")]);
+    },
+  );
 });
 
 describe("status()", () => {

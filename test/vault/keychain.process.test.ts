@@ -38,14 +38,18 @@ const environment = () => ({
   XDG_DATA_HOME: join(folder, "data"),
 });
 
-const child = (...args: readonly string[]): string => [process.execPath, CHILD, ...args].map((part) => `'${part}'`).join(" ");
+const child = (...args: readonly string[]): string =>
+  [process.execPath, CHILD, ...args].map((part) => `'${part}'`).join(" ");
 
 /** Runs the commands, each a process of its own, in one private session with an unlocked keyring. */
 async function inSession(...commands: readonly string[]): Promise<unknown[]> {
   const unlock = "printf password | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1";
   const script = [unlock, ...commands].join(" && ");
   const { stdout } = await run("dbus-run-session", ["--", "sh", "-c", script], { env: environment() });
-  return stdout.trim().split("\n").map((line): unknown => JSON.parse(line));
+  return stdout
+    .trim()
+    .split("\n")
+    .map((line): unknown => JSON.parse(line));
 }
 
 it.runIf(isRequired)("has a Secret Service to test with", () => {

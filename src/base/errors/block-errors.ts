@@ -39,7 +39,8 @@ const SEND_HINTS: Readonly<Record<string, string>> = {
   dns: "The host name does not resolve: check it for typing errors.",
   tls: "The secure connection failed: check the certificate of the server and the clock of this machine.",
   proxy: "The proxy refused the connection: check the proxy settings.",
-  "blocked-address": "The address is private and this block does not allow that: set allow_private_urls if it is meant.",
+  "blocked-address":
+    "The address is private and this block does not allow that: set allow_private_urls if it is meant.",
   redirect: "The address redirects, which is not followed: save the final address.",
   cancelled: "The send was cancelled by its caller.",
   "key-unavailable": "The block's values cannot be opened: make the encryption key available.",
@@ -184,7 +185,9 @@ export const BLOCK_ERRORS = {
     name: "BlockKeyUnavailableError",
     status: 503,
     message: (d: KeyProblem) =>
-      d.kid === null ? `There is no encryption key for this store.` : `The encryption key ${d.kid} of this store is not available.`,
+      d.kid === null
+        ? `There is no encryption key for this store.`
+        : `The encryption key ${d.kid} of this store is not available.`,
     hint: (d: KeyProblem) =>
       `Looked in: ${d.looked.join("; ")}. ` +
       (d.kid === null
@@ -194,14 +197,16 @@ export const BLOCK_ERRORS = {
   encryption_key_mismatch: {
     name: "BlockKeyUnavailableError",
     status: 503,
-    message: (d: KeyProblem) => `The configured encryption key is not ${d.kid ?? "the key"}, with which this store is sealed.`,
+    message: (d: KeyProblem) =>
+      `The configured encryption key is not ${d.kid ?? "the key"}, with which this store is sealed.`,
     hint: (d: KeyProblem) =>
       `Looked in: ${d.looked.join("; ")}. Unset the configured key, or add the right one to it, separated by a comma.`,
   },
   encryption_key_invalid: {
     name: "InvalidEncryptionKeyError",
     status: 400,
-    message: (d: { source: string; problem: string }) => `The encryption key from ${d.source} cannot be used: ${d.problem}.`,
+    message: (d: { source: string; problem: string }) =>
+      `The encryption key from ${d.source} cannot be used: ${d.problem}.`,
     hint: () => `A key is 32 random bytes in base64, base64url or hexadecimal: "openssl rand -base64 32" makes one.`,
   },
   keychain_unavailable: {
@@ -221,7 +226,8 @@ export const BLOCK_ERRORS = {
     name: "DeliveryFailedError",
     status: 502,
     message: (d: SendProblem) => `"${d.ref}" did not take the message (${d.reason}): ${d.detail}`,
-    hint: (d: SendProblem) => SEND_HINTS[d.reason] ?? `Look at the detail; "bellhop block test ${d.ref}" sends a test message.`,
+    hint: (d: SendProblem) =>
+      SEND_HINTS[d.reason] ?? `Look at the detail; "bellhop block test ${d.ref}" sends a test message.`,
   },
   invalid_payload: {
     name: "InvalidPayloadError",

@@ -5,13 +5,15 @@ export const EDGE_ERRORS = {
   config_invalid: {
     name: "ConfigError",
     status: 400,
-    message: (d: { key: string; source: string; problem: string }) => `The setting "${d.key}" is not valid: ${d.problem}.`,
+    message: (d: { key: string; source: string; problem: string }) =>
+      `The setting "${d.key}" is not valid: ${d.problem}.`,
     hint: (d: { key: string; source: string; problem: string }) => `Correct it where it was set: ${d.source}.`,
   },
   cli_usage: {
     name: "UsageError",
     status: 400,
-    message: (d: { problem: string; next: string }) => `${d.problem.replace(/^[a-z]+(?= )/, (word) => word.charAt(0).toUpperCase() + word.slice(1))}.`,
+    message: (d: { problem: string; next: string }) =>
+      `${d.problem.replace(/^[a-z]+(?= )/, (word) => word.charAt(0).toUpperCase() + word.slice(1))}.`,
     hint: (d: { problem: string; next: string }) => d.next,
   },
   run_not_found: {

@@ -6,7 +6,9 @@ export const OUTBOUND_ERRORS = {
     name: "BlockedAddressError",
     status: 422,
     message: (d: { host: string; literal: boolean }) =>
-      d.literal ? `The address ${d.host} is not a public one.` : `The host "${d.host}" resolves to an address that is not public.`,
+      d.literal
+        ? `The address ${d.host} is not a public one.`
+        : `The host "${d.host}" resolves to an address that is not public.`,
     hint: () => `Use a public address, or allow private ones on the block (allow_private_urls: true).`,
   },
   unsupported_scheme: {
@@ -24,7 +26,8 @@ export const OUTBOUND_ERRORS = {
   connect_timeout: {
     name: "ConnectTimeoutError",
     status: 504,
-    message: (d: { host: string; timeoutMs: number }) => `No connection to "${d.host}" within ${d.timeoutMs / 1_000} s.`,
+    message: (d: { host: string; timeoutMs: number }) =>
+      `No connection to "${d.host}" within ${d.timeoutMs / 1_000} s.`,
     hint: () => `Check host and port in the block, and whether a firewall lies between.`,
   },
   name_resolution_failed: {

@@ -54,7 +54,8 @@ export const RUN_ERRORS = {
     name: "TypeError",
     status: 500,
     message: (d: { found: string }) => `An error was expected from the state, but ${d.found} was found.`,
-    hint: () => "Ask only failed, crashed or cancelled states for their error, and give them an error, a text or states as data.",
+    hint: () =>
+      "Ask only failed, crashed or cancelled states for their error, and give them an error, a text or states as data.",
   },
   run_timeout: {
     name: "TimeoutError",
@@ -65,7 +66,8 @@ export const RUN_ERRORS = {
   run_over: {
     name: "RunOverError",
     status: 409,
-    message: (d: { run: string; state: string }) => `The ${d.run} is over (${d.state}), so its code cannot start anything else.`,
+    message: (d: { run: string; state: string }) =>
+      `The ${d.run} is over (${d.state}), so its code cannot start anything else.`,
     hint: () => "Code went on after its run had ended; stop it when getRunContext().signal is aborted.",
   },
   run_terminated: {
@@ -95,7 +97,8 @@ export const RUN_ERRORS = {
   invalid_parameters: {
     name: "ParameterTypeError",
     status: 422,
-    message: (d: { flow: string; problems: string }) => `The parameters of flow "${d.flow}" are not valid: ${d.problems}.`,
+    message: (d: { flow: string; problems: string }) =>
+      `The parameters of flow "${d.flow}" are not valid: ${d.problems}.`,
     hint: () => "Correct the arguments, or the flow's parameters schema.",
   },
   invalid_definition: {

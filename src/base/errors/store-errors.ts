@@ -7,13 +7,15 @@ export const STORE_ERRORS = {
     status: 503,
     message: (d: { path: string; waitedMs: number }) =>
       `The store ${d.path} was locked by another process for ${Math.round(d.waitedMs)} ms.`,
-    hint: () => `Try again. If it stays so, look for a process that holds the file: a backup, a database browser, a stopped program.`,
+    hint: () =>
+      `Try again. If it stays so, look for a process that holds the file: a backup, a database browser, a stopped program.`,
   },
   store_full: {
     name: "StoreFullError",
     status: 507,
     message: (d: { path: string }) => `The disk that holds the store ${d.path} is full.`,
-    hint: () => `Free some space, or set BELLHOP_HOME to a folder on another disk. What is queued is written as soon as there is space.`,
+    hint: () =>
+      `Free some space, or set BELLHOP_HOME to a folder on another disk. What is queued is written as soon as there is space.`,
   },
   store_corrupt: {
     name: "StoreCorruptError",
@@ -33,7 +35,8 @@ export const STORE_ERRORS = {
     status: 503,
     message: (d: { path: string; found: number; known: number }) =>
       `The store ${d.path} has schema ${d.found}; this version of Bellhop knows schemas up to ${d.known}.`,
-    hint: () => `Update Bellhop here to the version that other programs on this store use, or give it its own BELLHOP_HOME.`,
+    hint: () =>
+      `Update Bellhop here to the version that other programs on this store use, or give it its own BELLHOP_HOME.`,
   },
   store_conflict: {
     name: "StoreConflictError",
@@ -45,13 +48,16 @@ export const STORE_ERRORS = {
     name: "StoreValueError",
     status: 500,
     message: (d: { type: string }) => `The store cannot hold ${d.type}.`,
-    hint: () => `Give text, a finite number, bytes or null; instants as integers, objects as JSON without cycles and big integers.`,
+    hint: () =>
+      `Give text, a finite number, bytes or null; instants as integers, objects as JSON without cycles and big integers.`,
   },
   lease_lost: {
     name: "LeaseLostError",
     status: 409,
-    message: (d: { leaseId: string }) => `The lease ${d.leaseId} of this process is gone: another process took it for dead.`,
-    hint: () => `The process stood still for too long, for example while the machine slept. Start it again; its runs were ended as crashed.`,
+    message: (d: { leaseId: string }) =>
+      `The lease ${d.leaseId} of this process is gone: another process took it for dead.`,
+    hint: () =>
+      `The process stood still for too long, for example while the machine slept. Start it again; its runs were ended as crashed.`,
   },
   run_superseded: {
     name: "RunSupersededError",

@@ -1,6 +1,6 @@
 import type { ErrorSpec } from "./error-spec.ts";
 
-interface TemplateProblems {
+export interface TemplateProblems {
   readonly problems: readonly {
     readonly file: string;
     readonly variant: string;

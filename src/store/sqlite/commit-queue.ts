@@ -34,8 +34,8 @@ interface Unit {
 }
 
 /** The value a unit's own work returned comes back to its own callback; the queue between them does not look at it. */
-const told = <T>(committed: ((value: T) => void) | undefined): Pick<Unit, "committed"> =>
-  committed === undefined ? {} : { committed: (value) => committed(value as T) };
+const told = (committed: ((value: never) => void) | undefined): Pick<Unit, "committed"> =>
+  committed === undefined ? {} : { committed: (value) => committed(value as never) };
 
 type Result = { readonly value: unknown } | { readonly refused: BellhopError };
 

@@ -68,8 +68,7 @@ function truncateMiddle(text: string, count: number): string {
 const lines = (text: string): string[] => text.replace(/\n$/, "").split("\n");
 
 /** Text between line ends of any kind; the first that is not blank. */
-const firstLineOf = (text: string): string =>
-  (text.trimStart().split(/[\r\n\u2028\u2029]/, 1)[0] ?? "").trimEnd();
+const firstLineOf = (text: string): string => (text.trimStart().split(/[\r\n\u2028\u2029]/, 1)[0] ?? "").trimEnd();
 
 /** Each word's first letter; the rest stays. */
 const titleCase = (text: string): string =>
