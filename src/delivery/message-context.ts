@@ -187,8 +187,8 @@ function retryFacts(run: RunRecord, to: State, isRetry: boolean): RunMessage["re
   const nextMicros = to.isRetrying() && scheduledTime != null ? dateToMicros(scheduledTime) : to.timestampMicros;
   // An attempt that runs already has been counted.
   const attempt = to.type === "RUNNING" ? run.runCount : run.runCount + 1;
-  // The scheduled time is whole milliseconds, the timestamp is not.
-  const delaySeconds = Math.round(Math.max(0, nextMicros - to.timestampMicros) / 1_000) / 1_000;
+  // The time was set a moment before the state was entered; hundredths tell people the delay that was asked for.
+  const delaySeconds = Math.round(Math.max(0, nextMicros - to.timestampMicros) / 10_000) / 100;
   return { attempt, max: Math.max(max, attempt), next_at: formatMicros(nextMicros), delay_seconds: delaySeconds };
 }
 
