@@ -1,72 +1,76 @@
 // Builds dist/: JavaScript with rolldown, declarations with tsc. Why bundled, and how: docs/decisions/0001.
 import { execFileSync } from "node:child_process";
 import { globSync, rmSync } from "node:fs";
-import { createRequire, isBuiltin } from "node:module";
+import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
-import { type Plugin, rolldown } from "rolldown";
+import { type InputOptions, type OutputOptions, type Plugin, rolldown } from "rolldown";
+import { builtins } from "./builtins.ts";
+import { type Groups, grouped } from "./chunks.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
+const DIST = join(ROOT, process.argv[2] ?? "dist");
 
 /** Native, or large and rarely used: they stay ordinary dependencies, loaded on demand. */
-const EXTERNAL = [
-  "keytar",
-  /^@napi-rs\//,
-  "nodemailer",
-  /^nodemailer\//,
-  "smtp-server",
-  "pino",
-  "@clack/prompts",
-  "postal-mime",
-];
+const RARE = ["keytar", /^@napi-rs\//, "nodemailer", /^nodemailer\//, "smtp-server", "pino", "@clack/prompts", "postal-mime"];
 
-const entries = (): Record<string, string> => {
-  const files = [
-    "src/index.ts",
-    "src/sdk.ts",
-    "src/hub.ts",
-    "src/testing.ts",
-    "src/cli/main.ts",
-    ...globSync("blocks/*.ts", { cwd: ROOT }),
-  ];
-  return Object.fromEntries(files.map((file) => [file.replace(/\.ts$/, "").replaceAll("\\", "/"), join(ROOT, file)]));
-};
-
-const PREFIX = "\0builtin:";
-
-/**
- * Takes Node's own modules directly. An `import` of one reads every name it exports, and with that loads what lazy
- * getters stand for (`node:http` alone: 40 ms, for a WebSocket that nobody asked for).
- */
-const builtins: Plugin = {
-  name: "builtins",
-  resolveId: (source) =>
-    isBuiltin(source) && source !== "node:module" && source !== "module"
-      ? { id: PREFIX + source, moduleSideEffects: false }
-      : null,
-  load: (id) =>
-    id.startsWith(PREFIX)
-      ? {
-          code: `module.exports = process.getBuiltinModule(${JSON.stringify(id.slice(PREFIX.length))});`,
-          moduleType: "js",
-        }
-      : null,
-};
-
-rmSync(join(ROOT, "dist"), { recursive: true, force: true });
-const bundle = await rolldown({
-  input: entries(),
+const COMMON: InputOptions = {
   cwd: ROOT,
   platform: "node",
-  external: [...EXTERNAL, "node:module", "module"],
-  plugins: [builtins],
-});
-await bundle.write({
-  dir: join(ROOT, "dist"),
-  format: "esm",
-  entryFileNames: "[name].js",
-  chunkFileNames: "chunks/[name]-[hash].js",
-});
-await bundle.close();
+  preserveEntrySignatures: "allow-extension",
+  external: [...RARE, "node:module", "module"],
+  treeshake: { propertyReadSideEffects: false },
+  // A library's fallback for what we do not use, or a file on the way of one command and not of another.
+  checks: { ineffectiveDynamicImport: false },
+};
 
+/** What the first request over HTTP loads. */
+const SEND = [
+  "src/channel/http-client.ts",
+  "src/channel/http-executor.ts",
+  "src/channel/slack-executor.ts",
+  "undici/lib/dispatcher/agent.js",
+  "undici/lib/core/connect.js",
+  "@slack/webhook/dist/index.js",
+];
+
+async function bundle(input: Record<string, string>, groups: Groups, output: OutputOptions, plugins: Plugin[] = []) {
+  const { plugin, codeSplitting } = grouped(groups, ROOT);
+  const build = await rolldown({ ...COMMON, input, plugins: [...plugins, builtins, plugin] });
+  await build.write({ format: "esm", codeSplitting, ...output });
+  await build.close();
+}
+
+/** The entries share one copy of everything, because they share state: types that are registered, the current hub. */
+async function bundleLibrary(): Promise<void> {
+  const entries = ["src/index.ts", "src/sdk.ts", "src/hub.ts", ...globSync("blocks/*.ts", { cwd: ROOT }).map((file) => file.replaceAll("\\", "/"))];
+  const files = [...entries, "src/testing.ts"];
+  await bundle(
+    Object.fromEntries(files.map((file) => [file.replace(/\.ts$/, ""), join(ROOT, file)])),
+    { core: entries, send: SEND },
+    { dir: DIST, entryFileNames: "[name].js", chunkFileNames: "chunks/[name]-[hash].js" },
+  );
+}
+
+/** The command loads no code of users, so it needs no copy in common with them, and gets files cut for its own paths. */
+async function bundleCommand(): Promise<void> {
+  const output: OutputOptions = {
+    dir: DIST,
+    entryFileNames: "[name].js",
+    chunkFileNames: "chunks/cli-[name]-[hash].js",
+    minify: true,
+  };
+  // The entry turns the compile cache on, which serves files that are loaded after it.
+  const later: Plugin = { name: "later", resolveId: (source) => (source === "./process.ts" ? { id: "./process.js", external: true } : null) };
+  await bundle({ "src/cli/main": join(ROOT, "src/cli/main.ts") }, {}, { ...output, codeSplitting: false }, [later]);
+  await bundle(
+    { "src/cli/process": join(ROOT, "src/cli/process.ts") },
+    { command: ["src/cli/process.ts"], core: ["src/cli/commands/notify.ts", "src/config/load.ts", "src/hub.ts", "blocks/slack-webhook.ts"], send: SEND },
+    output,
+  );
+}
+
+rmSync(DIST, { recursive: true, force: true });
+await bundleLibrary();
+await bundleCommand();
 const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
-execFileSync(process.execPath, [tsc, "-p", join(ROOT, "tsconfig.build.json")], { stdio: "inherit" });
+execFileSync(process.execPath, [tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", DIST], { stdio: "inherit" });

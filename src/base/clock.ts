@@ -17,6 +17,12 @@ const LONGEST_TIMEOUT_MS = 2_147_483_647;
 
 let lastMicros = 0;
 
+/** `performance` would say the same, but Node loads a library of its own at the first mention of it. */
+function monotonicMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1_000 + nanoseconds / 1_000_000;
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   nowMicros: () => {
@@ -24,7 +30,7 @@ export const systemClock: Clock = {
     lastMicros = now > lastMicros ? now : lastMicros + 1;
     return lastMicros;
   },
-  monotonic: () => performance.now(),
+  monotonic: monotonicMs,
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted === true) {
@@ -42,10 +48,10 @@ export const systemClock: Clock = {
       signal?.addEventListener("abort", onAbort, { once: true });
     }),
   timer: (ms, fn, options) => {
-    const due = performance.now() + ms;
+    const due = monotonicMs() + ms;
     let handle: NodeJS.Timeout;
     const arm = () => {
-      const left = due - performance.now();
+      const left = due - monotonicMs();
       handle = left > LONGEST_TIMEOUT_MS ? setTimeout(arm, LONGEST_TIMEOUT_MS) : setTimeout(fn, Math.max(0, left));
       if (options?.keepAlive === false) handle.unref();
     };

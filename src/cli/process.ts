@@ -20,7 +20,10 @@ export async function runProcess(words: readonly string[], env: NodeJS.ProcessEn
   process.on("SIGTERM", onSignal);
   try {
     process.exitCode = await runCli(words, {
-      stdin: process.stdin,
+      // Opened by the first command that asks for it: most need none, and a terminal or a pipe takes 2 ms to open.
+      get stdin() {
+        return process.stdin;
+      },
       stdout: process.stdout,
       stderr: process.stderr,
       env,

@@ -6,7 +6,7 @@ import { EXIT } from "./exit-code.ts";
 import { readOptions } from "./options.ts";
 import { openOutput, type Output, type Sink } from "./output.ts";
 import { parseCommandLine } from "./program.ts";
-import { Interrupted, openPrompts } from "./prompts.ts";
+import { Interrupted, openPrompts, type Prompts } from "./prompts.ts";
 import { reportError } from "./report-error.ts";
 
 /** The process as the command line sees it. */
@@ -59,8 +59,7 @@ async function runCommand({ spec, args, values }: ParsedRun, out: Output, io: Cl
     const { loadConfig } = await import("../config/load.ts");
     return loadConfig({ env: io.env, flags: home === undefined ? {} : { home } });
   });
-  const ci = !["", "0", "false"].includes(io.env["CI"] ?? "");
-  const askable = io.stdin.isTTY === true && io.stderr.isTTY === true && !ci && !out.json;
+  let prompts: Prompts | undefined;
   const context: CommandContext = {
     args,
     options,
@@ -69,7 +68,9 @@ async function runCommand({ spec, args, values }: ParsedRun, out: Output, io: Cl
     env: io.env,
     program: io.program,
     signal: io.signal,
-    prompts: openPrompts(askable, { input: io.stdin, output: io.stderr, signal: io.signal }),
+    get prompts() {
+      return (prompts ??= openPrompts(isAskable(out, io), { input: io.stdin, output: io.stderr, signal: io.signal }));
+    },
     readStdin: () => readAll(io.stdin),
     config,
     core: once(async () => {
@@ -83,6 +84,11 @@ async function runCommand({ spec, args, values }: ParsedRun, out: Output, io: Cl
   };
   const code = await Promise.race([spec.run(context), aborted(io.signal)]);
   return io.signal.aborted ? interruptedBy(io.signal) : (code ?? EXIT.ok);
+}
+
+function isAskable(out: Output, { stdin, stderr, env }: CliIo): boolean {
+  const ci = !["", "0", "false"].includes(env["CI"] ?? "");
+  return stdin.isTTY === true && stderr.isTTY === true && !ci && !out.json;
 }
 
 /** Rejects when the person interrupts, so that whatever the command waits for does not hold it up. */

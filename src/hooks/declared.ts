@@ -7,7 +7,8 @@ import { isRetryDecision } from "../orchestration/retry.ts";
 import type { DeclaredHook } from "../runs/declared-hook.ts";
 import type { DeliveryRequest } from "../runs/delivery-request.ts";
 import type { RunRecord } from "../runs/flow-run.ts";
-import { type RunMessage, Severity } from "../templating/context.ts";
+import type { RunMessage, Severity } from "../templating/context.ts";
+import { isSeverity } from "../templating/severity.ts";
 import { templateForState } from "../templating/template-for-state.ts";
 
 export interface DeclaredParts {
@@ -78,10 +79,9 @@ interface Options {
 /** Options were checked where the hook was declared; here they come from the store, possibly of another version. */
 function readOptions(options: JsonObject): Options {
   const { template, severity, vars, expiresInMs } = options;
-  const known = Severity.safeParse(severity);
   return {
     template: typeof template === "string" && template !== "" ? template : undefined,
-    severity: known.success ? known.data : undefined,
+    severity: isSeverity(severity) ? severity : undefined,
     vars: isObject(vars) ? vars : {},
     expiresInMs: typeof expiresInMs === "number" && expiresInMs >= 0 ? expiresInMs : undefined,
   };

@@ -35,6 +35,9 @@ export const SEVERITY_LOOK: Readonly<Record<Severity, SeverityLook>> = {
   success: { emoji: "✅", color: "#2DA44E" },
 };
 
+export const isSeverity = (value: unknown): value is Severity =>
+  typeof value === "string" && Object.hasOwn(SEVERITY_LOOK, value);
+
 /** How much a state matters unless the hook says otherwise. */
 export const severityOf = (type: StateType, name: string): Severity =>
   Object.hasOwn(BY_NAME, name) ? (BY_NAME[name] ?? BY_TYPE[type]) : BY_TYPE[type];
