@@ -4,14 +4,14 @@ import { globSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { type InputOptions, type OutputOptions, type Plugin, rolldown } from "rolldown";
-import { builtins } from "./builtins.ts";
+import { builtins, spares } from "./builtins.ts";
 import { type Groups, grouped } from "./chunks.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const DIST = join(ROOT, process.argv[2] ?? "dist");
 
 /** Native, or large and rarely used: they stay ordinary dependencies, loaded on demand. */
-const RARE = ["keytar", /^@napi-rs\//, "nodemailer", /^nodemailer\//, "smtp-server", "pino", "@clack/prompts", "postal-mime"];
+const RARE = ["undici", "keytar", /^@napi-rs\//, "nodemailer", /^nodemailer\//, "smtp-server", "pino", "@clack/prompts", "postal-mime"];
 
 const COMMON: InputOptions = {
   cwd: ROOT,
@@ -35,7 +35,7 @@ const SEND = [
 
 async function bundle(input: Record<string, string>, groups: Groups, output: OutputOptions, plugins: Plugin[] = []) {
   const { plugin, codeSplitting } = grouped(groups, ROOT);
-  const build = await rolldown({ ...COMMON, input, plugins: [...plugins, builtins, plugin] });
+  const build = await rolldown({ ...COMMON, input, plugins: [...plugins, builtins, spares, plugin] });
   await build.write({ format: "esm", codeSplitting, ...output });
   await build.close();
 }

@@ -56,3 +56,15 @@ export const builtins: Plugin = {
     return null;
   },
 };
+
+/** Another parser, another build of the parser, and bodies that are forms: of undici, for what we never ask of it. */
+const SPARE = /^\.\.\/(milo\/|llhttp\/llhttp-wasm\.js|web\/)/;
+
+/** Leaves what undici requires on the way to something rare in its own package, half a megabyte in all. */
+export const spares: Plugin = {
+  name: "spares",
+  resolveId(source, importer = "", { kind }) {
+    const isSpare = kind === "require-call" && SPARE.test(source) && /[/\\]undici[/\\]lib[/\\]/.test(importer);
+    return isSpare ? { id: `undici/lib/${source.slice("../".length)}`, external: true } : null;
+  },
+};

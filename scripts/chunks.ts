@@ -1,4 +1,4 @@
-import type { OutputOptions, Plugin } from "rolldown";
+import type { CodeSplittingOptions, Plugin } from "rolldown";
 
 /** Files that are loaded together, by the name of the chunk that holds them. Earlier groups take what they share. */
 export type Groups = Readonly<Record<string, readonly string[]>>;
@@ -7,7 +7,7 @@ export type Groups = Readonly<Record<string, readonly string[]>>;
  * One chunk for each group: the named files and everything they import statically. A file costs up to a millisecond to
  * find, read and link, and left to itself the bundler makes thirty of them on the way to one notification.
  */
-export function grouped(groups: Groups, root: string): { plugin: Plugin; codeSplitting: OutputOptions["codeSplitting"] } {
+export function grouped(groups: Groups, root: string): { plugin: Plugin; codeSplitting: CodeSplittingOptions } {
   const groupOf = new Map<string, string>();
   const plugin: Plugin = {
     name: "chunks",

@@ -68,6 +68,7 @@ export { blockField } from "./block/nested-block.ts";
 export { secret, secretBytes, secretDict } from "./block/secret-field.ts";
 export {
   BlockAlreadyExistsError,
+  BlockError,
   BlockInUseError,
   BlockKeyUnavailableError,
   BlockNameRequiredError,
