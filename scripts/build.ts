@@ -11,7 +11,17 @@ const ROOT = resolve(import.meta.dirname, "..");
 const DIST = join(ROOT, process.argv[2] ?? "dist");
 
 /** Native, or large and rarely used: they stay ordinary dependencies, loaded on demand. */
-const RARE = ["undici", "keytar", /^@napi-rs\//, "nodemailer", /^nodemailer\//, "smtp-server", "pino", "@clack/prompts", "postal-mime"];
+const RARE = [
+  "undici",
+  "keytar",
+  /^@napi-rs\//,
+  "nodemailer",
+  /^nodemailer\//,
+  "smtp-server",
+  "pino",
+  "@clack/prompts",
+  "postal-mime",
+];
 
 const COMMON: InputOptions = {
   cwd: ROOT,
@@ -33,20 +43,29 @@ const SEND = [
   "@slack/webhook/dist/index.js",
 ];
 
+/** What only `z` as a whole needs, which `bellhop/sdk` gives away: above all its messages in fifty languages. */
+const WHOLE_ZOD =
+  /\/zod\/(index|v4\/(core\/(index|visit|json-schema-generator)|classic\/(external|coerce|compat|deep-partial|from-json-schema|in-out)|locales\/(?!en\.).+))\.js$/;
+
 async function bundle(input: Record<string, string>, groups: Groups, output: OutputOptions, plugins: Plugin[] = []) {
   const { plugin, codeSplitting } = grouped(groups, ROOT);
   const build = await rolldown({ ...COMMON, input, plugins: [...plugins, builtins, spares, plugin] });
-  await build.write({ format: "esm", codeSplitting, ...output });
+  await build.write({ charset: "ascii", format: "esm", codeSplitting, ...output });
   await build.close();
 }
 
 /** The entries share one copy of everything, because they share state: types that are registered, the current hub. */
 async function bundleLibrary(): Promise<void> {
-  const entries = ["src/index.ts", "src/sdk.ts", "src/hub.ts", ...globSync("blocks/*.ts", { cwd: ROOT }).map((file) => file.replaceAll("\\", "/"))];
+  const entries = [
+    "src/index.ts",
+    "src/sdk.ts",
+    "src/hub.ts",
+    ...globSync("blocks/*.ts", { cwd: ROOT }).map((file) => file.replaceAll("\\", "/")),
+  ];
   const files = [...entries, "src/testing.ts"];
   await bundle(
     Object.fromEntries(files.map((file) => [file.replace(/\.ts$/, ""), join(ROOT, file)])),
-    { core: entries, send: SEND },
+    { zod: WHOLE_ZOD, core: entries, send: SEND },
     { dir: DIST, entryFileNames: "[name].js", chunkFileNames: "chunks/[name]-[hash].js" },
   );
 }
@@ -60,11 +79,18 @@ async function bundleCommand(): Promise<void> {
     minify: true,
   };
   // The entry turns the compile cache on, which serves files that are loaded after it.
-  const later: Plugin = { name: "later", resolveId: (source) => (source === "./process.ts" ? { id: "./process.js", external: true } : null) };
+  const later: Plugin = {
+    name: "later",
+    resolveId: (source) => (source === "./process.ts" ? { id: "./process.js", external: true } : null),
+  };
   await bundle({ "src/cli/main": join(ROOT, "src/cli/main.ts") }, {}, { ...output, codeSplitting: false }, [later]);
   await bundle(
     { "src/cli/process": join(ROOT, "src/cli/process.ts") },
-    { command: ["src/cli/process.ts"], core: ["src/cli/commands/notify.ts", "src/config/load.ts", "src/hub.ts", "blocks/slack-webhook.ts"], send: SEND },
+    {
+      command: ["src/cli/process.ts"],
+      core: ["src/cli/commands/notify.ts", "src/config/load.ts", "src/hub.ts", "blocks/slack-webhook.ts"],
+      send: SEND,
+    },
     output,
   );
 }

@@ -1,51 +1,26 @@
 import { createHash } from "node:crypto";
 import type { JsonObject, JsonValue } from "./json.ts";
 import { MASK } from "./secret.ts";
+import { secretForms, SHORTEST_SECRET } from "./secret-forms.ts";
 
-/** Shorter values are not masked: they occur in ordinary text. Unit: UTF-16 units. */
-const SHORTEST = 5;
-/** The path of a secret URL is masked by itself from this length on; shorter ones such as `/hook` are no secret. */
-const SHORTEST_PATH = 16;
 const DEFAULT_CAPACITY = 10_000;
+
+/** A stretch of a text. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
 
 export interface Redactor {
   /** Masks this value from now on, in all its written forms. Values under 5 characters are ignored. */
   register(value: string): void;
   redact(text: string): string;
+  /** Adds to `found` where known values stand in the text, first one first; they may overlap. */
+  find(text: string, found: Span[]): void;
   /** Masks this value no more. */
   forget(value: string): void;
   /** How many values are known. */
   readonly size: number;
-}
-
-/** The text without URL escapes, or as it is when they are not well formed. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // a URIError
-  }
-}
-
-/** Every way in which the value is likely to be written somewhere. */
-function formsOf(value: string): string[] {
-  const base64 = Buffer.from(value, "utf8").toString("base64").replace(/=+$/, "");
-  const raws = [value];
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value) && URL.canParse(value)) {
-    const url = new URL(value);
-    const tail = url.pathname + url.search;
-    if (tail.length >= SHORTEST_PATH) raws.push(tail);
-    // The part that is the credential may be quoted without the rest: `.../services/T0/B0/<token>`, `//user:<password>@`.
-    raws.push(...url.pathname.split("/").filter((part) => part.length >= SHORTEST_PATH), decoded(url.password));
-    // The parser may write the address differently (host in lower case, escapes added).
-    if (url.href !== value) raws.push(url.href);
-  }
-  const written = raws.flatMap((raw) => [
-    raw,
-    encodeURIComponent(raw.toWellFormed()),
-    JSON.stringify(raw).slice(1, -1),
-  ]);
-  return [...new Set([...written, base64, base64.replaceAll("+", "-").replaceAll("/", "_")])];
 }
 
 /** Forms that begin alike: how many values have each form, and how many forms have each length. */
@@ -73,7 +48,7 @@ function formIndex() {
   const buckets = new Map<string, Bucket>();
   return {
     add(form: string): void {
-      const start = form.slice(0, SHORTEST);
+      const start = form.slice(0, SHORTEST_SECRET);
       const bucket = buckets.get(start) ?? { forms: new Map<string, number>(), lengths: [] };
       buckets.set(start, bucket);
       bucket.forms.set(form, (bucket.forms.get(form) ?? 0) + 1);
@@ -81,7 +56,7 @@ function formIndex() {
       filter[slotOf(form.charCodeAt(0), form.charCodeAt(1), form.charCodeAt(2))] = 1;
     },
     remove(form: string): void {
-      const start = form.slice(0, SHORTEST);
+      const start = form.slice(0, SHORTEST_SECRET);
       const bucket = buckets.get(start);
       const count = bucket?.forms.get(form);
       if (bucket === undefined || count === undefined) return;
@@ -93,7 +68,7 @@ function formIndex() {
     },
     /** The first position from `from` on where a form may begin; -1 when there is none. */
     next(text: string, from: number): number {
-      const last = text.length - SHORTEST;
+      const last = text.length - SHORTEST_SECRET;
       if (from > last) return -1;
       // The slot moves along with the position: each character is read once.
       let [first, second] = [text.charCodeAt(from), text.charCodeAt(from + 1)];
@@ -107,7 +82,7 @@ function formIndex() {
     },
     /** Length of the longest form that begins here; 0 when none does. */
     lengthAt(text: string, index: number): number {
-      const bucket = buckets.get(text.slice(index, index + SHORTEST));
+      const bucket = buckets.get(text.slice(index, index + SHORTEST_SECRET));
       return bucket?.lengths.find((length) => bucket.forms.has(text.slice(index, index + length))) ?? 0;
     },
   };
@@ -128,34 +103,46 @@ export function createRedactor(capacity: number = DEFAULT_CAPACITY): Redactor {
     known.delete(value);
   };
 
-  return {
+  const redactor: Redactor = {
     forget,
     get size() {
       return known.size;
     },
     register(value) {
-      if (value.length < SHORTEST || value === MASK) return;
-      const forms = known.get(value) ?? formsOf(value).filter((form) => form.length >= SHORTEST);
+      if (value.length < SHORTEST_SECRET || value === MASK) return;
+      const forms = known.get(value) ?? secretForms(value);
       if (!known.delete(value)) for (const form of forms) index.add(form);
       known.set(value, forms);
       const oldest = known.size > capacity ? known.keys().next().value : undefined;
       if (oldest !== undefined) forget(oldest);
     },
-    redact(text) {
-      if (known.size === 0) return text;
-      let shown = "";
-      let from = 0;
-      for (let at = index.next(text, 0); at >= 0;) {
+    redact: (text) => redactWith([redactor], text),
+    find(text, found) {
+      if (known.size === 0) return;
+      for (let at = index.next(text, 0); at >= 0; at = index.next(text, at + 1)) {
         const length = index.lengthAt(text, at);
-        if (length > 0) {
-          shown += text.slice(from, at) + MASK;
-          from = at + length;
-        }
-        at = index.next(text, at + Math.max(1, length));
+        if (length > 0) found.push({ start: at, end: at + length });
       }
-      return from === 0 ? text : shown + text.slice(from);
     },
   };
+  return redactor;
+}
+
+/**
+ * The text with every value masked that any of the redactors knows. They look at the same text: were one to mask first,
+ * a secret of the next that shares some characters with it would no longer be recognised, and its rest would show.
+ */
+export function redactWith(redactors: readonly Redactor[], text: string): string {
+  const found: Span[] = [];
+  for (const redactor of redactors) redactor.find(text, found);
+  if (found.length === 0) return text;
+  let shown = "";
+  let end = 0;
+  for (const span of found.toSorted((a, b) => a.start - b.start)) {
+    if (span.start >= end) shown += text.slice(end, span.start) + MASK;
+    end = Math.max(end, span.end);
+  }
+  return shown + text.slice(end);
 }
 
 const processWide = createRedactor();
@@ -163,6 +150,7 @@ const processWide = createRedactor();
 /** Values masked for a while, and how many ask for it: secret parameters of the runs under way. */
 const passing = createRedactor();
 const askers = new Map<string, number>();
+const EVERYWHERE = [processWide, passing] as const;
 
 /** From here on a text is no ordinary word. Unit: UTF-16 units. */
 const SHORTEST_PASSING = 8;
@@ -192,10 +180,13 @@ export function maskWhile(values: readonly string[]): Disposable {
 export const registerSecret = (value: string): void => processWide.register(value);
 
 /**
- * The text with every known secret masked: as it is, URL-encoded, JSON-escaped, base64 and base64url.
+ * The text with every known secret masked: as it is, URL-encoded, escaped for JSON, HTML or Slack, or inside base64.
  * Logs, error details, records and rendered messages pass through here.
+ *
+ * @param more Knows further secrets, of one block for instance.
  */
-export const redact = (text: string): string => passing.redact(processWide.redact(text));
+export const redact = (text: string, more?: Redactor): string =>
+  redactWith(more === undefined ? EVERYWHERE : [...EVERYWHERE, more], text);
 
 /** Applies {@link redact} to all texts of a JSON value, keys included. */
 export function redactDeep(value: JsonValue): JsonValue {

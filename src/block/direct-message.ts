@@ -25,15 +25,26 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
  */
 const SLACK_MENTION = /<(!(?!date\^)[^>]*|@[^>]*)>/gi;
 
-const slackSafe = (text: string): string => text.replace(SLACK_MENTION, (_, inner: string) => `&lt;${inner}&gt;`);
+/** Nothing to Slack, but a call of everybody on the servers that take Slack's format. Not so inside an address. */
+const GROUP_MENTION = /(?<![\w.+-])@(?=(?:everyone|here|channel|all)\b)/gi;
+
+const slackSafe = (text: string): string =>
+  text.replace(SLACK_MENTION, (_, inner: string) => `&lt;${inner}&gt;`).replace(GROUP_MENTION, "@\u200B");
+
+const safeFor = (dialect: Dialect, text: string): string =>
+  dialect === "slack-mrkdwn" || dialect === "slack-json" ? slackSafe(text) : text;
+
+/** Masked before it is changed, when secrets are still as they were, and after: what is removed may have stood inside one. */
+const masked = (text: string, change: (text: string) => string): string => redact(change(redact(text)));
+
+const printable = (text: string): string => text.replace(/\r\n?/g, "\n").replace(CONTROL, "");
 
 /** Text as its author wrote it, minus what could do harm: control characters, mass mentions, known secrets. */
-function clean(text: string, dialect: Dialect): string {
-  const printable = text.replace(/\r\n?/g, "\n").replace(CONTROL, "");
-  return redact(dialect === "slack-mrkdwn" || dialect === "slack-json" ? slackSafe(printable) : printable);
-}
+const clean = (text: string, dialect: Dialect): string =>
+  masked(text, (shown) => safeFor(dialect, printable(shown)));
 
-const oneLine = (text: string): string => redact(text.replace(/\s+/g, " ").replace(CONTROL, "").trim());
+const oneLine = (text: string): string =>
+  masked(text, (shown) => shown.replace(/\s+/g, " ").replace(CONTROL, "").trim());
 
 const HTML: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 

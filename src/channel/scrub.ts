@@ -18,7 +18,7 @@ export function scrubberFor(config: unknown, plan?: RequestPlan): Scrub {
   const own = createRedactor();
   for (const secret of secretsIn(config)) own.register(secret);
   if (plan?.executor === "http" || plan?.executor === "slack-webhook") own.register(plan.url);
-  return (text) => redact(own.redact(text));
+  return (text) => redact(text, own);
 }
 
 /** Every text inside the secrets of a block, nested blocks included. */

@@ -23,9 +23,9 @@ const isSmtpError = (error: unknown): error is SmtpError => error instanceof Err
 export const replyCodeOf = (error: unknown): number | null =>
   isSmtpError(error) && typeof error.responseCode === "number" ? error.responseCode : null;
 
-/** The server's words, else the error's. Replies may have several lines. */
+/** The server's words, else the error's. Several lines become one later, after masking. */
 function replyOf(error: unknown): string {
-  if (isSmtpError(error) && typeof error.response === "string") return error.response.replaceAll(/\s+/g, " ").trim();
+  if (isSmtpError(error) && typeof error.response === "string") return error.response.trim();
   return messageOf(error);
 }
 

@@ -30,8 +30,12 @@ export async function runProcess(words: readonly string[], env: NodeJS.ProcessEn
       program: process.argv[1] ?? "bellhop",
       signal: abort.signal,
     });
-    // An interrupted command may have left a request or a prompt behind; everything that must be closed is closed.
-    if (abort.signal.aborted) process.exit(process.exitCode);
+    // One turn for warnings that were just emitted.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    // Everything that must be closed is closed. An interrupted command may have left a request or a prompt behind; and
+    // a process that is told to end is gone 5 ms before one that finds nothing more to do, unless a pipe is slow.
+    const written = process.stdout.writableLength === 0 && process.stderr.writableLength === 0;
+    if (abort.signal.aborted || written) process.exit(process.exitCode);
   } finally {
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);

@@ -2,7 +2,7 @@ import { Argument, Command, type CommanderError, Option } from "commander";
 import { BellhopError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
 import type { CommandSpec } from "./command.ts";
-import { COMMANDS, type CommandEntry, type CommandGroup, isGroup } from "./command-table.ts";
+import { COMMANDS, type CommandEntry, type CommandGroup, type CommandSection, isGroup } from "./command-table.ts";
 import { TOPICS } from "./help-topics.ts";
 import type { Paint } from "./paint.ts";
 
@@ -48,7 +48,7 @@ const entries = new WeakMap<Command, CommandEntry>();
 export async function parseCommandLine(words: readonly string[], look: Look): Promise<Parsed> {
   let parsed: Parsed | undefined;
   const written: string[] = [];
-  const program = buildProgram({ look, written, found: (result) => (parsed = result) });
+  const program = buildProgram(words, { look, written, found: (result) => (parsed = result) });
   try {
     await program.parseAsync(words, { from: "user" });
   } catch (error) {
@@ -62,7 +62,19 @@ export async function parseCommandLine(words: readonly string[], look: Look): Pr
   return parsed ?? { kind: "help", text: program.helpInformation(), complete: true };
 }
 
-function buildProgram(building: Building): Command {
+const isNamed = (entry: CommandEntry | CommandGroup, word: string | undefined): boolean =>
+  entry.name === word || (isGroup(entry) && entry.alias === word);
+
+/** The command that the word names, alone. All of them where it names none: for help, and for "did you mean". */
+function narrowed(sections: readonly CommandSection[], word: string | undefined): readonly CommandSection[] {
+  for (const { title, commands } of sections) {
+    const found = commands.filter((entry) => isNamed(entry, word));
+    if (found.length > 0) return [{ title, commands: found }];
+  }
+  return sections;
+}
+
+function buildProgram(words: readonly string[], building: Building): Command {
   const program = new Command("bellhop");
   configure(program, building);
   program
@@ -71,8 +83,9 @@ function buildProgram(building: Building): Command {
     .option("--json", "print JSON on standard output, errors as JSON on standard error")
     .option("--home <dir>", "folder of the store and the key; default $BELLHOP_HOME or ~/.bellhop")
     .version(VERSION, "-v, --version", "print the version");
-  for (const section of COMMANDS) addAll(program, section.commands, section.title, building);
-  addHelpCommand(program, building);
+  const sections = narrowed(COMMANDS, words[0]);
+  for (const section of sections) addAll(program, section, words.slice(1), building);
+  if (sections === COMMANDS) addHelpCommand(program, building);
   const topics = Object.keys(TOPICS).join(", ");
   program.addHelpText(
     "after",
@@ -116,17 +129,18 @@ const pathOf = (command: Command): string =>
 
 function addAll(
   parent: Command,
-  commands: readonly (CommandEntry | CommandGroup)[],
-  section: string,
+  { title, commands }: CommandSection,
+  words: readonly string[],
   building: Building,
 ): void {
   for (const entry of commands) {
     const command = new Command(entry.name);
     configure(command, building);
-    command.summary(entry.summary).description(sentence(entry.summary)).helpGroup(section);
+    command.summary(entry.summary).description(sentence(entry.summary)).helpGroup(title);
     if (isGroup(entry)) {
       command.alias(entry.alias).usage("<command> [options]");
-      addAll(command, entry.commands, "Commands:", building);
+      const [inside = entry] = narrowed([{ title: "Commands:", commands: entry.commands }], words[0]);
+      addAll(command, { title: "Commands:", commands: inside.commands }, words.slice(1), building);
     } else entries.set(command, entry);
     parent.addCommand(command);
   }

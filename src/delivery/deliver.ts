@@ -16,6 +16,7 @@ import { renderMessage } from "../templating/render.ts";
 import type { RenderedMessage } from "../templating/rendered.ts";
 import type { Deliver, OpenDestination } from "./attempt.ts";
 import type { Delivery } from "./delivery.ts";
+import { maskedAgain } from "./message-context.ts";
 import { type Payload, readPayload } from "./payload.ts";
 
 export interface DeliverParts {
@@ -117,6 +118,7 @@ async function runMessage(payload: RunPayload, job: Job): Promise<{ message: Mes
   const { delivery } = job;
   const rendered = await render(payload, job);
   const { context } = payload;
+  const tags = context.task_run?.tags ?? context.flow_run?.tags ?? [];
   const message: Message = {
     deliveryId: delivery.id,
     // Messages about a flow run and about its tasks belong together.
@@ -128,7 +130,7 @@ async function runMessage(payload: RunPayload, job: Job): Promise<{ message: Mes
     ...(rendered.native === undefined ? {} : { native: rendered.native }),
     fields: [],
     links: linksFor(context.links.run, rendered.body, job.channel.dialect),
-    tags: [...(context.task_run?.tags ?? context.flow_run?.tags ?? [])],
+    tags: tags.map((tag) => redact(tag)),
     occurredAt: context.state.timestamp,
     truncated: rendered.truncated,
   };
@@ -147,17 +149,17 @@ function linksFor(url: unknown, body: string, dialect: Channel["dialect"]): Mess
 
 async function render(payload: RunPayload, { catalog, channel, clock }: Job): Promise<RenderedMessage> {
   const { dialect, limits, variants } = channel;
-  // The state is as it was; only the time is now, so that a late message can say so.
-  const context = { ...payload.context, now: formatMicros(clock.nowMicros()) };
   try {
+    // The state is as it was; only the time is now, so that a late message can say so.
+    const context = { ...maskedAgain(payload.context), now: formatMicros(clock.nowMicros()) };
     return await renderMessage({ catalog, name: payload.template, variants, dialect, limits, context });
   } catch (error) {
     // Rendering falls back by itself; this is for a bug in it, or a context stored by another version.
     const { title, summary } = payload.context;
-    const text = typeof title === "string" ? title : "A run changed its state";
+    const text = typeof title === "string" ? redact(title) : "A run changed its state";
     const plain = plainMessage({
       title: text,
-      body: typeof summary === "string" && summary !== "" ? summary : text,
+      body: typeof summary === "string" && summary !== "" ? redact(summary) : text,
       dialect,
       limits,
     });

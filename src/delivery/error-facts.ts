@@ -2,6 +2,7 @@ import { dirname, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { RunMessage } from "../templating/context.ts";
 import { fit } from "../templating/fit.ts";
+import { scrub } from "./mask.ts";
 
 type ErrorFacts = NonNullable<RunMessage["error"]>;
 
@@ -13,7 +14,7 @@ const DEEPEST_CAUSE = 5;
 /** Frames below this folder are the product's own. */
 const OWN_FOLDER = dirname(dirname(fileURLToPath(import.meta.url))) + sep;
 
-/** What a template may say about whatever was thrown. Texts are as the user wrote them, cut but not masked. */
+/** What a template may say about whatever was thrown. Texts are masked, then cut: half a secret is not recognised. */
 export function errorFacts(thrown: unknown): ErrorFacts {
   if (!(thrown instanceof Error)) {
     const text = cut(textOf(thrown), MESSAGE_CHARS);
@@ -49,7 +50,7 @@ function textOf(value: unknown): string {
   return JSON.stringify(value) ?? "";
 }
 
-const cut = (text: string, max: number): string => fit(text, { max, unit: "utf16" }).text;
+const cut = (text: string, max: number): string => fit(scrub(text), { max, unit: "utf16" }).text;
 
 const firstLine = (text: string): string => (text.trimStart().split(/[\r\n\u2028\u2029]/, 1)[0] ?? "").trimEnd();
 

@@ -7,7 +7,7 @@ const SECRET_NAME =
   /(pass(word)?|secret|token|api[-_]?key|authorization|cookie|credential|private[-_]?key|dsn|connection[-_]?string)/i;
 
 /** User name and password in front of a host. */
-const USER_INFO = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@]{1,500}@/gi;
+const USER_INFO = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#]{1,500}@/gi;
 
 /** Masks known secrets, and the user part of URLs, which is often one that nobody registered. */
 export const scrub = (text: string): string => redact(text.replace(USER_INFO, "$1"));

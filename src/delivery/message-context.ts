@@ -9,7 +9,7 @@ import { fit } from "../templating/fit.ts";
 import { summaryOf, titleOf } from "../templating/one-liners.ts";
 import { SEVERITY_LOOK, severityOf } from "../templating/severity.ts";
 import { errorFacts } from "./error-facts.ts";
-import { scrubDeep } from "./mask.ts";
+import { scrub, scrubDeep } from "./mask.ts";
 
 /** One committed state change, as the engine and the sweep report it. */
 export interface StateChange {
@@ -71,15 +71,19 @@ function finish(facts: RunFacts): RunMessage {
   return { ...masked, title: titleOf(masked), summary: summaryOf(masked) };
 }
 
+/** The addresses of the hub itself are left as they are. */
 function scrubFacts(facts: RunFacts): RunFacts {
-  const { links, hub, flow, flow_run: run, task_run: task, ...rest } = facts;
+  const { links, hub, ...rest } = facts;
   // `scrubDeep` keeps the shape of what it is given; its type only says that it is JSON.
-  const masked = scrubDeep({ ...rest, flow, flow_run: run, task_run: task }) as unknown as Omit<
-    RunFacts,
-    "links" | "hub"
-  >;
+  const masked = scrubDeep(rest) as unknown as Omit<RunFacts, "links" | "hub">;
   return { ...masked, links, hub };
 }
+
+/**
+ * A stored context, masked with what this process knows: more than the one that stored it did, such as the block that the
+ * message is sent through. The lines that were cut are made anew from what is masked now.
+ */
+export const maskedAgain = (context: RunMessage): RunMessage => finish(context);
 
 function factsOf(change: StateChange, options: ContextOptions, thrown: unknown): RunFacts {
   const { run, to, from } = change;
@@ -126,7 +130,7 @@ function stateFacts(state: State): StateContext {
     id: state.id,
     name: state.name,
     type: state.type,
-    message: fit(state.message ?? "", { max: MESSAGE_CHARS, unit: "utf16" }).text,
+    message: fit(scrub(state.message ?? ""), { max: MESSAGE_CHARS, unit: "utf16" }).text,
     timestamp: formatMicros(state.timestampMicros),
     is_final: state.isFinal(),
   };

@@ -1,9 +1,8 @@
-import { rm } from "node:fs/promises";
 import { errorCode } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { BlockStore } from "../block/block-store.ts";
 import type { MasterKey } from "../block/vault.ts";
-import { createKeyFile, readKeyFile } from "./key-file.ts";
+import { createKeyFile, readKeyFile, removeKeyFile } from "./key-file.ts";
 import type { Keychain } from "./keychain.ts";
 import { generateKeyText, parseKeys } from "./master-key.ts";
 import type { Places } from "./places.ts";
@@ -50,11 +49,11 @@ async function viaKeychain(options: GenerateOptions): Promise<GeneratedKey | nul
   // The claim is removed only after its key was recorded, so a missing one and a recorded key both mean: look again.
   if (text === null) return null;
   if ((await blocks.readKeys()).some(({ state }) => state === "active")) {
-    if (isMine) await rm(claim, { force: true });
+    if (isMine) await removeKeyFile(claim);
     return null;
   }
   const kept = await keep(options, text.trim());
-  return kept === null ? null : { ...kept, recorded: () => rm(claim, { force: true }) };
+  return kept === null ? null : { ...kept, recorded: () => removeKeyFile(claim) };
 }
 
 async function keep(options: GenerateOptions, text: string): Promise<GeneratedKey | null> {

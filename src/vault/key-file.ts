@@ -1,4 +1,4 @@
-import { link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
@@ -13,17 +13,20 @@ export interface KeyFileOptions {
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 
+/** For writing only, which happens once in the life of a store: every process reads the key, and loading this takes 2 ms. */
+const files = () => import("node:fs/promises");
+
 /** Content of the file; null when there is none. @throws encryption_key_invalid when others can read it. */
 export async function readKeyFile(path: string, { allowInsecure, log }: KeyFileOptions): Promise<string | null> {
   try {
-    const { mode } = await stat(path);
+    const { mode } = statSync(path);
     // Windows has no such bits; the folder's access list protects the file there.
     if (process.platform !== "win32" && (mode & 0o077) !== 0) {
       const problem = `others can read it (mode ${(mode & 0o777).toString(8)}); run chmod 600 on it`;
       if (!allowInsecure) throw new InvalidEncryptionKeyError({ source: path, problem });
       log.warn("the encryption key file can be read by others", { path });
     }
-    return await readFile(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
     throw error;
@@ -36,6 +39,7 @@ export async function readKeyFile(path: string, { allowInsecure, log }: KeyFileO
  * @returns False when a file is there already; it is left as it is.
  */
 export async function createKeyFile(path: string, content: string): Promise<boolean> {
+  const { link, mkdir, rm } = await files();
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${newId()}`;
   await writeNew(temporary, content);
@@ -50,6 +54,12 @@ export async function createKeyFile(path: string, content: string): Promise<bool
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+/** Removes the file where there is one. */
+export async function removeKeyFile(path: string): Promise<void> {
+  const { rm } = await files();
+  await rm(path, { force: true });
 }
 
 /** What file systems without hard links answer, e.g. exFAT and some network folders. */
@@ -73,6 +83,7 @@ async function createDirectly(path: string, content: string): Promise<boolean> {
 }
 
 async function writeNew(path: string, content: string): Promise<void> {
+  const { open } = await files();
   await using file = await open(path, "wx", 0o600);
   await file.writeFile(`${content}\n`, "utf8");
   await file.sync();

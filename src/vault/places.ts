@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
@@ -76,7 +76,7 @@ async function explicitKeys({ encryptionKey, encryptionKeyFile }: VaultConfig): 
   const given = encryptionKey ?? null;
   const path = encryptionKeyFile ?? null;
   const fromEnv = given === null ? [] : parseKeys(given, "env", "BELLHOP_ENCRYPTION_KEY");
-  const fromFile = path === null ? [] : parseKeys(await namedFile(path), "env_file", path);
+  const fromFile = path === null ? [] : parseKeys(namedFile(path), "env_file", path);
   const notes = [
     `BELLHOP_ENCRYPTION_KEY: ${given === null ? "not set" : ids(fromEnv)}`,
     `BELLHOP_ENCRYPTION_KEY_FILE: ${path === null ? "not set" : ids(fromFile)}`,
@@ -85,9 +85,9 @@ async function explicitKeys({ encryptionKey, encryptionKeyFile }: VaultConfig): 
 }
 
 /** A file that a setting names must be there: silently going on would seal with another key. */
-async function namedFile(path: string): Promise<string> {
+function namedFile(path: string): string {
   try {
-    return await readFile(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     const problem =
       error instanceof Error && "code" in error ? `it cannot be read (${String(error.code)})` : "it cannot be read";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createRedactor, redact, redactDeep, redactUrl, registerSecret } from "../../src/base/redactor.ts";
+import { createRedactor, maskWhile, redact, redactDeep, redactUrl, registerSecret } from "../../src/base/redactor.ts";
 import { MASK } from "../../src/base/secret.ts";
 
 const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
@@ -82,6 +82,71 @@ describe("a redactor", () => {
 
     expect(redactor.redact("first-secret second-secret third-secret")).toBe(`${MASK} second-secret ${MASK}`);
     expect(redactor.size).toBe(2);
+  });
+});
+
+/** What the redactor makes of a text when it knows these values. */
+function shownOf(text: string, ...values: readonly string[]): string {
+  const redactor = createRedactor();
+  for (const value of values) redactor.register(value);
+  return redactor.redact(text);
+}
+
+describe("a secret is masked", () => {
+  it("inside a longer base64 text, wherever it begins there", () => {
+    const password = "hunter2-and-more";
+    for (const before of ["\0user\0", "user:", "u:", ""]) {
+      const sent = base64(`${before}${password}`);
+
+      expect(shownOf(`535 bad login ${sent}`, password)).not.toContain(base64(password).slice(4, 16));
+      expect(shownOf(`535 bad login ${sent}`, password)).toContain(MASK);
+      expect(Buffer.from(shownOf(sent, password).replaceAll(MASK, ""), "base64").toString()).not.toContain("nter2");
+    }
+  });
+
+  it("inside base64 when it is the password of a secret address", () => {
+    const shown = shownOf(`Authorization: Basic ${base64("app:p4ssw0rd-x")}`, "https://app:p4ssw0rd-x@db.example/");
+
+    expect(shown).toContain(MASK);
+  });
+
+  it.each([
+    ["HTML", "a&amp;b&lt;c&gt;&quot;d&#39;"],
+    ["HTML as Handlebars and Python write it", "a&amp;b&lt;c&gt;&quot;d&#x27;"],
+    ["HTML as Go writes it", "a&amp;b&lt;c&gt;&#34;d&#39;"],
+    ["Slack's markup", "a&amp;b&lt;c&gt;\"d'"],
+    ["JSON in JSON", String.raw`a&b<c>\\\"d'`],
+  ])("escaped for %s", (_, written) => {
+    expect(shownOf(`<${written}>`, `a&b<c>"d'`)).toBe(`<${MASK}>`);
+  });
+
+  it.each([
+    ["a form", "p+w%2F%C3%A4%3D%26"],
+    ["an address as a whole", "p%20w/%C3%A4=&"],
+    ["an address with small digits", "p%20w%2f%c3%a4%3d%26"],
+    ["ASCII JSON", String.raw`p w/\u00e4=&`],
+    ["decomposed characters", "p w/ä=&".normalize("NFD")],
+  ])("written as in %s", (_, written) => {
+    expect(shownOf(`<${written}>`, "p w/ä=&".normalize("NFC"))).toBe(`<${MASK}>`);
+  });
+
+  it("of several lines when one of them is quoted alone, indented, or all on one line", () => {
+    const key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n9w0BAQEFAASCBKcwggSj\n-----END KEY-----\n";
+
+    expect(shownOf("  9w0BAQEFAASCBKcwggSj", key)).toBe(`  ${MASK}`);
+    expect(shownOf(key.replaceAll("\n", "\r\n"), key)).toBe(MASK);
+    expect(shownOf(key.replaceAll("\n", " ").trim(), key)).toBe(MASK);
+    expect(shownOf("-----BEGIN KEY-----", key)).toBe("-----BEGIN KEY-----");
+  });
+
+  it("as a whole where two of them overlap, also when different lists know them", () => {
+    expect(shownOf("see abcdefghij.", "abcdef", "defghij")).toBe(`see ${MASK}.`);
+    registerSecret("overlap-left-middle");
+    using _passing = maskWhile(["middle-right-overlap"]);
+    const own = createRedactor();
+    own.register("right-overlap-own-end");
+
+    expect(redact("x overlap-left-middle-right-overlap-own-end y", own)).toBe(`x ${MASK} y`);
   });
 });
 

@@ -177,6 +177,20 @@ describe("the text of a direct message", () => {
 
     expect([title, body]).toEqual([MASK, `token ${MASK}`]);
   });
+
+  it("shows no secret that cleaning would change before it is recognised, or make", () => {
+    registerSecret("first line\r\n\tsecond <!line> of a secret");
+    registerSecret("direct-secret-in-one-piece");
+
+    const text = "first line\r\n\tsecond <!line> of a secret direct-secret-\u0000in-one-piece";
+    const { title, body } = message(text, "slack-mrkdwn", text);
+
+    expect([title, body]).toEqual([`${MASK} ${MASK}`, `${MASK} ${MASK}`]);
+  });
+
+  it("calls nobody on servers that take Slack's format and know @channel", () => {
+    expect(message("@channel (@here) a@all.example").body).toBe("@\u200Bchannel (@\u200Bhere) a@all.example");
+  });
 });
 
 it("sends a finished message for the dispatcher, with the outcome as a value", async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/base/ids.ts";
 import { silentLogger } from "../../src/base/logger.ts";
+import { registerSecret } from "../../src/base/redactor.ts";
+import { MASK } from "../../src/base/secret.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { BellhopError } from "../../src/base/errors.ts";
 import type { BlockContext } from "../../src/block/ambient.ts";
@@ -156,6 +158,24 @@ describe("delivering a message about a run", () => {
 
     expect(delivery.status).toBe("delivered");
     expect(post.messages()[0]).toMatchObject({ title: "nightly failed", links: [] });
+  });
+
+  it("masks what has become a known secret since the state was stored, such as the address of its own channel", async () => {
+    await using blocks = await openTestBlocks();
+    const post = await openPost(blocks);
+    await using _dispatcher = post.dispatcher;
+    const token = "t0ken-that-was-unknown-when-the-run-failed";
+    const message = `POST https://chat.example/${"a".repeat(60)}/${token} failed`;
+    const { normal } = exampleContexts;
+    const error = { type: "Error", message, first_line: message, stack: message, location: null };
+    const flow_run = normal.flow_run === null ? null : { ...normal.flow_run, tags: [token] };
+    const context = { ...normal, flow_run, error, title: message.slice(0, 110), summary: message };
+    registerSecret(token);
+
+    await post.send(runFailed({ context }));
+
+    expect(JSON.stringify(post.messages())).not.toContain("t0ken-that");
+    expect(JSON.stringify(post.messages())).toContain(MASK);
   });
 
   it("sends a direct message again as it was", async () => {
