@@ -72,7 +72,7 @@ export async function openCore(config: Config = loadConfig(), ports: HubPorts = 
     vault,
     transport,
     clock,
-    env: environment(),
+    env: (variable) => environment()[variable],
     journal: (send) => store.outbox.journal(...directDelivery(send)),
   };
   const owned = building.move();

@@ -26,8 +26,8 @@ export interface BlockContext {
   readonly clock: Clock;
   /** Writes the record of a direct send, behind the caller. */
   readonly journal: (send: DirectSend) => void;
-  /** Environment of the process, for secrets given there; default none. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Reads the environment of the process, for secrets given there; a function, so that no print shows it. Default none. */
+  readonly env?: (variable: string) => string | undefined;
 }
 
 type Opener = () => Promise<BlockContext>;

@@ -40,8 +40,7 @@ const masked = (text: string, change: (text: string) => string): string => redac
 const printable = (text: string): string => text.replace(/\r\n?/g, "\n").replace(CONTROL, "");
 
 /** Text as its author wrote it, minus what could do harm: control characters, mass mentions, known secrets. */
-const clean = (text: string, dialect: Dialect): string =>
-  masked(text, (shown) => safeFor(dialect, printable(shown)));
+const clean = (text: string, dialect: Dialect): string => masked(text, (shown) => safeFor(dialect, printable(shown)));
 
 const oneLine = (text: string): string =>
   masked(text, (shown) => shown.replace(/\s+/g, " ").replace(CONTROL, "").trim());

@@ -6,8 +6,8 @@ import { currentBlockContext } from "./ambient.ts";
  * `PREFECT__CONTEXT__SECRETS__<NAME>`, the form that flows written for Prefect 1 rely on.
  */
 export async function secretFromEnvironment(name: string): Promise<string | undefined> {
-  const { env = {} } = await currentBlockContext();
-  const value = env[`BELLHOP_SECRET__${name}`] ?? env[`PREFECT__CONTEXT__SECRETS__${name}`];
+  const { env } = await currentBlockContext();
+  const value = env?.(`BELLHOP_SECRET__${name}`) ?? env?.(`PREFECT__CONTEXT__SECRETS__${name}`);
   if (value !== undefined) registerSecret(value);
   return value;
 }

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { BellhopError } from "../base/errors.ts";
 import { durationMs } from "../base/duration.ts";
+import { registerSecret } from "../base/redactor.ts";
+import { SecretValue } from "../base/secret.ts";
 
 /** `"30s"`, `"5m"` or a number of milliseconds. */
 const Duration = z.union([
@@ -19,11 +21,19 @@ const Flag = z.union([
   z.enum(["1", "0", "true", "false"]).transform((text) => text === "1" || text === "true"),
 ]);
 
+/** Settings are printed with whatever holds them, so the key is kept where no print reaches it. */
+function hidden(keys: string): SecretValue {
+  for (const key of keys.split(",")) registerSecret(key.trim());
+  return new SecretValue(keys);
+}
+
 /** Every setting: type, bounds and default. Precedence: flag, environment, file, default. */
 export const Config = z.strictObject({
   home: z.string().min(1).describe("Folder of the store, the key file and config.json."),
   uiUrl: z
     .url({ protocol: /^https?$/ })
+    // Links go out in messages.
+    .refine((url) => new URL(url).username === "" && new URL(url).password === "", "must not hold a login")
     .transform((url) => url.replace(/\/+$/, ""))
     .nullable()
     .default(null)
@@ -34,7 +44,13 @@ export const Config = z.strictObject({
     .nullable()
     .default(null)
     .describe("Project templates; default: ./templates where it exists."),
-  encryptionKey: z.string().min(1).nullable().default(null).describe("Master key(s), comma separated, newest first."),
+  encryptionKey: z
+    .string()
+    .min(1)
+    .transform(hidden)
+    .nullable()
+    .default(null)
+    .describe("Master key(s), comma separated, newest first."),
   encryptionKeyFile: z.string().min(1).nullable().default(null).describe("File with the same content."),
   keychain: z
     .enum(["auto", "off", "required"])

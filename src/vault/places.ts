@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import { SecretValue } from "../base/secret.ts";
 import { InvalidEncryptionKeyError } from "../block/errors.ts";
 import type { MasterKey } from "../block/vault.ts";
 import { readKeyFile } from "./key-file.ts";
@@ -12,7 +13,7 @@ export interface VaultConfig {
   /** Folder of the store; a generated key file lies in it. */
   readonly home: string;
   /** One or more keys, comma separated, newest first. */
-  readonly encryptionKey?: string | null;
+  readonly encryptionKey?: SecretValue | string | null;
   /** File with the same content. */
   readonly encryptionKeyFile?: string | null;
   /** Null: `auto`, or `off` under CI. */
@@ -73,7 +74,7 @@ export function keyPlaces({ config, keychain, account, log }: PlacesOptions): Pl
 }
 
 async function explicitKeys({ encryptionKey, encryptionKeyFile }: VaultConfig): Promise<Found> {
-  const given = encryptionKey ?? null;
+  const given = SecretValue.is(encryptionKey) ? encryptionKey.reveal() : (encryptionKey ?? null);
   const path = encryptionKeyFile ?? null;
   const fromEnv = given === null ? [] : parseKeys(given, "env", "BELLHOP_ENCRYPTION_KEY");
   const fromFile = path === null ? [] : parseKeys(namedFile(path), "env_file", path);

@@ -87,7 +87,12 @@ describe("references and values", () => {
       code: "block_already_exists",
       says: "ops",
     },
-    { what: "an empty message", fn: () => Block.load("slack-webhook/ops").notify(""), code: "invalid_payload", says: "" },
+    {
+      what: "an empty message",
+      fn: () => Block.load("slack-webhook/ops").notify(""),
+      code: "invalid_payload",
+      says: "",
+    },
   ])("$what is $code", async ({ fn, code, says }) => {
     const error = await failure(fn);
 
@@ -98,7 +103,12 @@ describe("references and values", () => {
 
 describe("what Slack answers", () => {
   const answers: { what: string; answer: HttpAnswerScript; reason: string; detail: string }[] = [
-    { what: "invalid_token", answer: { status: 403, body: "invalid_token" }, reason: "forbidden", detail: "invalid_token" },
+    {
+      what: "invalid_token",
+      answer: { status: 403, body: "invalid_token" },
+      reason: "forbidden",
+      detail: "invalid_token",
+    },
     { what: "no_service", answer: { status: 404, body: "no_service" }, reason: "gone", detail: "no_service" },
     {
       what: "channel_is_archived",

@@ -74,7 +74,7 @@ export async function openTestBlocks(options: TestBlocksOptions = {}): Promise<T
     transport,
     clock: systemClock,
     journal: (send) => void journal.push(send),
-    env: options.env ?? {},
+    env: (variable) => options.env?.[variable],
   };
   const blocks: TestBlocks = {
     context,
