@@ -46,6 +46,7 @@ export class EmailServerCredentials extends Block.define({
       .default(null)
       .meta({ description: "Default: the port of smtp_type." }),
     verify: z.boolean().default(true).meta({ description: "Check the server's certificate." }),
+    allow_private_urls: z.boolean().default(true).meta({ description: "Allow loopback and private addresses." }),
   }),
 }) {
   /** The server as a mail plan takes it. Holds the password: for `build` functions only. */
@@ -58,6 +59,7 @@ export class EmailServerCredentials extends Block.define({
       security: SECURITY[usual],
       ...(user === "" ? {} : { auth: { user, pass: this.password.reveal() } }),
       verify: this.verify,
+      allowPrivateUrls: this.allow_private_urls,
     };
   }
 }

@@ -17,13 +17,15 @@ function addressOf(mailbox: string): string {
   return ADDRESS.test(address) && address.length <= 254 ? address : "";
 }
 
+// oxlint-disable-next-line no-control-regex -- a line end here would start another mail header
+const isOneLine = (text: string): boolean => !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text);
+
 // The mail library silently leaves out what it cannot parse, so each address is checked by itself.
 const mailbox = z
   .string()
   .trim()
-  .refine((text) => addressOf(text) !== "", 'must be an address such as "Ops <ops@example.org>"');
-// oxlint-disable-next-line no-control-regex -- a line end here would start another mail header
-const oneLine = z.string().refine((text) => !/[\u0000-\u001f\u007f]/.test(text), "must be one line");
+  .refine((text) => addressOf(text) !== "" && isOneLine(text), 'must be an address such as "Ops <ops@example.org>"');
+const oneLine = z.string().refine(isOneLine, "must be one line");
 
 const schema = z
   .object({

@@ -61,7 +61,7 @@ const isObject = (value: unknown): value is JsonObject =>
 function payloadOf(config: Config, message: Message, degrade?: "plain" | "shrink"): JsonObject {
   const severity = message.severity === "info" ? SEVERITIES[config.notify_type] : message.severity;
   if (isWorkflow(config.url.reveal())) {
-    return { title: message.title, message: message.body, severity, url: message.links[0]?.url ?? "" };
+    return { title: escapeSlack(message.title), message: message.body, severity, url: message.links[0]?.url ?? "" };
   }
   const { username = null, icon_emoji = null, thread_ts = null } = config;
   const sender = Object.fromEntries(

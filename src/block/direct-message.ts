@@ -15,9 +15,9 @@ export interface DirectMessageInput {
   readonly nowMs: number;
 }
 
-/** Control characters other than line feed and tab; providers refuse or mangle them. */
+/** Control characters other than line feed and tab, which providers refuse or mangle, and direction overrides. */
 // oxlint-disable-next-line no-control-regex -- these are the characters to remove
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/g;
 
 /**
  * Slack markup that notifies people. `<!date^…>` only prints a date. Source: Slack docs, "Formatting text for app

@@ -9,6 +9,8 @@ import { maskDocument } from "./mask.ts";
 import { openRow } from "./open-document.ts";
 import { parseReference } from "./reference.ts";
 import { joinReferences } from "./references.ts";
+import { findClass } from "./registry.ts";
+import { secretPaths } from "./secret-paths.ts";
 
 export interface ListOptions {
   /** Only this type. */
@@ -64,9 +66,18 @@ async function schemaOf(store: BlockStore, id: string): Promise<BlockSchemaRow |
   return row;
 }
 
-function secretFieldsOf(schema: BlockSchemaRow | null): readonly string[] | undefined {
+/**
+ * What the document's own schema calls secret, and what the class calls so, where this process has one: the schema lies
+ * unsealed in the store, and whoever can write there must not get values shown by taking a path out of it.
+ */
+async function secretFieldsOf(
+  { blockTypeSlug }: BlockDocumentRow,
+  schema: BlockSchemaRow | null,
+): Promise<readonly string[] | undefined> {
   const paths = schema?.fields["secret_fields"];
-  return Array.isArray(paths) ? paths.map(String) : undefined;
+  if (!Array.isArray(paths)) return undefined;
+  const type = await findClass(blockTypeSlug);
+  return [...paths.map(String), ...(type === undefined ? [] : secretPaths(type.definition.schema))];
 }
 
 /** Saved documents, masked, sorted by type and name. A document that does not open is listed with its status. */
@@ -90,7 +101,7 @@ async function openMasked(
 ): Promise<Pick<BlockSummary, "status" | "data">> {
   try {
     const [data, schema] = [await openRow(context.vault, row), await schemaOf(context.store, row.blockSchemaId)];
-    return { status: "ready", data: withReferences(row, maskDocument(data, secretFieldsOf(schema))) };
+    return { status: "ready", data: withReferences(row, maskDocument(data, await secretFieldsOf(row, schema))) };
   } catch (error) {
     return { status: statusOf(error), data: {} };
   }
@@ -167,5 +178,6 @@ async function shownTree(
     row.references,
     ({ referencedId }) => nested.get(referencedId) ?? null,
   ) as JsonObject;
-  return secrets ? joined : maskDocument(joined, secretFieldsOf(await schemaOf(context.store, row.blockSchemaId)));
+  if (secrets) return joined;
+  return maskDocument(joined, await secretFieldsOf(row, await schemaOf(context.store, row.blockSchemaId)));
 }

@@ -12,11 +12,11 @@ export type SecretSchema<Value, Input> = z.ZodType<SecretValue<Value>, Input | S
 export const MASKED_ISSUE = "masked";
 
 /** Registers every text inside with the redactor, so that it is masked wherever text leaves the process. */
-function remember(value: unknown): void {
+export function rememberSecret(value: unknown): void {
   if (typeof value === "string") registerSecret(value);
   else if (typeof value === "number" || typeof value === "bigint") registerSecret(String(value));
   else if (value instanceof Uint8Array) registerSecret(Buffer.from(value).toString("base64"));
-  else if (typeof value === "object" && value !== null) Object.values(value).forEach(remember);
+  else if (typeof value === "object" && value !== null) Object.values(value).forEach(rememberSecret);
 }
 
 function containsMask(value: unknown): boolean {
@@ -41,13 +41,13 @@ function secretCodec(inner: z.ZodType, kind: SecretKind): z.ZodType {
   const codec = z.codec(inner, wrapped, {
     decode: (value, payload) => {
       refuseMask(value, payload);
-      remember(value);
+      rememberSecret(value);
       return new SecretValue<unknown>(value);
     },
     encode: (held, payload) => {
       const value = held.reveal();
       refuseMask(value, payload);
-      remember(value);
+      rememberSecret(value);
       return value;
     },
   });

@@ -1,8 +1,8 @@
-import { registerSecret } from "../base/redactor.ts";
 import { SecretValue } from "../base/secret.ts";
 import type { BlockClass } from "./block-class.ts";
 import type { BlockSchemaRow } from "./block-store.ts";
 import type { LooseObject } from "./references.ts";
+import { rememberSecret } from "./secret-field.ts";
 import { secretPaths } from "./secret-paths.ts";
 
 interface Misfit {
@@ -37,7 +37,7 @@ export function unvalidated(
 }
 
 function wrapped(raw: unknown): SecretValue<unknown> {
-  if (typeof raw === "string") registerSecret(raw);
+  rememberSecret(raw);
   return new SecretValue(raw);
 }
 

@@ -94,11 +94,11 @@ async function textOfFile(path: string): Promise<string> {
 
 const withoutFinalBreak = (text: string): string => text.replace(/\r?\n$/, "");
 
-/** One secret field: the text is its value. Otherwise the text is a JSON object of fields. */
+/** One secret field: the text is its value, unless it is plainly more. Otherwise the text is a JSON object of fields. */
 function fromStdin(text: string, { slug, fields }: Target, input: FieldInput): void {
   const secrets = fields.filter((field) => field.secret !== undefined);
   const [only] = secrets;
-  if (only !== undefined && secrets.length === 1) {
+  if (only !== undefined && secrets.length === 1 && !namesFieldsBeside(only, text, fields)) {
     const value = withoutFinalBreak(text);
     if (value === "") throw usage("standard input is empty", `Pipe the value of ${only.name} in.`);
     if (input[only.name] !== undefined)
@@ -113,18 +113,32 @@ function fromStdin(text: string, { slug, fields }: Target, input: FieldInput): v
   }
 }
 
+/** A secret may be JSON itself (a service account, say); one that names other fields of this very type is none. */
+function namesFieldsBeside(secret: Field, text: string, fields: readonly Field[]): boolean {
+  const parsed = parsedObject(text);
+  if (parsed === undefined) return false;
+  const names = Object.keys(parsed);
+  const known = names.every((name) => fields.some((field) => field.name === name));
+  return known && names.some((name) => name !== secret.name);
+}
+
 function registerDeep(value: unknown): void {
   if (typeof value === "string") registerSecret(value);
   else if (typeof value === "object" && value !== null) Object.values(value).forEach(registerDeep);
 }
 
-function objectOf(text: string, slug: string): object {
+function parsedObject(text: string): object | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;
+    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? parsed : undefined;
   } catch {
-    // falls through: the parser's message would quote the text
+    return undefined; // the parser's message would quote the text
   }
+}
+
+function objectOf(text: string, slug: string): object {
+  const parsed = parsedObject(text);
+  if (parsed !== undefined) return parsed;
   throw usage(`--stdin for ${slug} takes a JSON object of fields`, `See "bellhop block type inspect ${slug}".`);
 }
 

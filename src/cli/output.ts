@@ -37,6 +37,8 @@ export interface Output {
   readonly note: (text: string) => void;
   /** Text as it is to stderr: errors, progress. Redacted like everything else. */
   readonly error: (text: string) => void;
+  /** What this output makes of secrets in a text. For a text that is wrapped, cut or changed: half a secret is not recognised. */
+  readonly mask: (text: string) => string;
   /** The same output without masking; only for secrets that a person explicitly asked to see. */
   readonly unmasked: () => Output;
 }
@@ -74,14 +76,15 @@ export function openOutput({ stdout, stderr, env, json }: OutputParts): Output {
   const toError = writerTo(stderr);
   const writing = (text: (text: string) => string, deep: (value: JsonValue) => JsonValue): Output => ({
     ...layout,
+    mask: text,
     line: (line = "") => {
       if (!json) toOut(`${text(line)}\n`);
     },
     value: (value) => {
-      if (json) toOut(`${JSON.stringify(deep(value), null, 2)}\n`);
+      if (json) toOut(`${printable(JSON.stringify(deep(value), null, 2))}\n`);
     },
     event: (value) => {
-      if (json) toOut(`${JSON.stringify(deep(value))}\n`);
+      if (json) toOut(`${printable(JSON.stringify(deep(value)))}\n`);
     },
     note: (line) => {
       if (!json) toError(`${text(line)}\n`);
@@ -91,5 +94,12 @@ export function openOutput({ stdout, stderr, env, json }: OutputParts): Output {
   });
   return writing(redact, redactDeep);
 }
+
+/** JSON leaves these as they are; a terminal that shows it might obey them. Written as escapes they mean the same. */
+const printable = (json: string): string =>
+  json.replaceAll(
+    /[\u007F-\u009F\u200E\u200F\u202A-\u202E\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 
 const same = <T>(value: T): T => value;

@@ -18,5 +18,5 @@ export const receiptJson = (destination: string, receipt: Receipt): JsonObject =
 export function receiptLine(paint: Paint, destination: string, receipt: Receipt): string {
   const remarks = [...(receipt.truncated ? ["cut to the channel's limit"] : []), ...receipt.warnings];
   const noted = remarks.length === 0 ? "" : `\n  ${paint.warn("!")} ${remarks.map(safeLine).join("; ")}`;
-  return `${paint.good("✓")} Delivered to ${destination} in ${durationText(receipt.durationMs)} ${paint.dim(`(delivery ${receipt.deliveryId})`)}${noted}`;
+  return `${paint.good("✓")} Delivered to ${safeLine(destination)} in ${durationText(receipt.durationMs)} ${paint.dim(`(delivery ${receipt.deliveryId})`)}${noted}`;
 }

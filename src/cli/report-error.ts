@@ -28,12 +28,13 @@ export function reportError(out: Output, error: unknown, env: NodeJS.ProcessEnv)
     out.error(`${JSON.stringify(body)}\n`);
   } else {
     const paint = out.errorPaint;
-    const indented = (text: string): string => wrapColumns(safeText(text), out.columns - 2).join("\n  ");
+    // Masked before it is wrapped: a secret on two lines is not recognised.
+    const indented = (text: string): string => wrapColumns(safeText(redact(text)), out.columns - 2).join("\n  ");
     out.error(
       `${paint.bad("✗")} ${indented(message)}\n  ${paint.dim(indented(hint))}\n  ${paint.dim(`code: ${code}`)}\n`,
     );
   }
-  if (env["BELLHOP_DEBUG"] === "1" && error instanceof Error) out.error(`${safeText(stackOf(error))}\n`);
+  if (env["BELLHOP_DEBUG"] === "1" && error instanceof Error) out.error(`${safeText(redact(stackOf(error)))}\n`);
   return exitCodeOf(BellhopError.is(error) ? error.code : undefined);
 }
 

@@ -14,14 +14,15 @@ const MIN_FLEXIBLE = 12;
 
 /** Aligned columns for a terminal; in a pipe nothing is cut, so that `grep` and `awk` see whole values. */
 export function table<Row>(out: Output, columns: readonly Column<Row>[], rows: readonly Row[]): void {
-  const cells = rows.map((row) => columns.map((column) => safeLine(column.of(row))));
+  const cells = rows.map((row) => columns.map((column) => safeLine(out.mask(column.of(row)))));
   const widths = columns.map((column, at) =>
     Math.max(columnsOf(column.title), ...cells.map((line) => columnsOf(line[at] ?? ""))),
   );
   const total = widths.reduce((sum, width) => sum + width + GAP, -GAP);
   const flexible = columns.findIndex((column) => column.flexible === true);
   if (out.cuts && total > out.columns && flexible >= 0) {
-    widths[flexible] = Math.max(MIN_FLEXIBLE, (widths[flexible] ?? 0) - (total - out.columns));
+    const wanted = widths[flexible] ?? 0;
+    widths[flexible] = Math.max(Math.min(MIN_FLEXIBLE, wanted), wanted - (total - out.columns));
   }
   const render = (texts: readonly string[], paint: (text: string, at: number) => string): string =>
     texts
@@ -55,7 +56,7 @@ export function facts(
   const width = Math.max(0, ...shown.map(([name]) => columnsOf(name)));
   for (const [name, value] of shown) {
     const room = out.columns - indent - width - GAP;
-    const text = safeText(value);
+    const text = safeText(out.mask(value));
     const lines = out.cuts ? wrapColumns(text, room) : text.split("\n");
     for (const [at, line] of lines.entries()) {
       const head = at === 0 ? out.paint.dim(padColumns(name, width)) : " ".repeat(width);
@@ -64,11 +65,11 @@ export function facts(
   }
 }
 
-/** Enough of a UUIDv7 to be unique in practice, and accepted wherever an id is asked for. */
-const SHORT_ID = 18;
+/** The millisecond of a UUIDv7, and six of its random digits: those made in one millisecond differ at the end only. */
+export const shortId = (id: string): string => `${id.slice(0, 13)}..${id.slice(-6)}`;
 
-/** An id in a table: short on a terminal, whole in a pipe. */
-export const idCell = (out: Output, id: string): string => (out.cuts ? id.slice(0, SHORT_ID) : id);
+/** An id in a table: short on a terminal (and accepted in that form wherever an id is asked for), whole in a pipe. */
+export const idCell = (out: Output, id: string): string => (out.cuts ? shortId(id) : id);
 
 /** A heading between blocks of output. */
 export const heading = (out: Output, title: string): void => {

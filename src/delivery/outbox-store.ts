@@ -42,7 +42,7 @@ export interface OutboxStore {
   replay(id: string, nowMs: number): Promise<boolean>;
 
   read(id: string): Promise<Delivery | null>;
-  /** By id or unique id prefix of at least 4 characters. */
+  /** By id or by a unique part of it: its first 4 or more characters, or beginning and end as `01994f1f..3a1b`. */
   find(idOrPrefix: string): Promise<Delivery | null>;
   list(filter?: DeliveryFilter): Promise<Delivery[]>;
   attempts(deliveryId: string): Promise<Attempt[]>;

@@ -19,7 +19,7 @@ import type { EngineContext } from "./engine-context.ts";
 import { enter } from "./enter.ts";
 import { checkName, fillName, namedParameters } from "./run-name.ts";
 import { retryPolicy } from "./run-task.ts";
-import { currentTags, union } from "./tags.ts";
+import { currentTags, runTags, union } from "./tags.ts";
 
 /** One call of a flow. */
 export interface FlowCall {
@@ -82,19 +82,20 @@ function trackInParent({ engine, flow }: FlowCall, parent: ActiveRun | null): Ta
   if (parent === null) return null;
   const state = Pending();
   const id = newId();
+  const name = redact(flow.name);
   acceptState(state, { timestampMicros: engine.clock.nowMicros(), flowRunId: parent.record.id, taskRunId: id });
   const tracking: TaskRunRecord = {
     kind: "task-run",
     id,
-    name: taskRunName(flow.name, engine.random),
-    tags: currentTags(),
+    name: taskRunName(name, engine.random),
+    tags: runTags(currentTags()),
     labels: NO_LABELS,
     state,
     ...advance(UNTOUCHED, null, state),
     createdMicros: state.timestampMicros,
     flowRunId: parent.record.id,
-    taskName: flow.name,
-    taskKey: flow.name,
+    taskName: name,
+    taskKey: name,
     dynamicKey: String(parent.nextKey(flow.name)),
     empiricalPolicy: { retries: 0, retry_delay: 0 },
     flowRunRunCount: parent.record.runCount,
@@ -114,12 +115,12 @@ function newFlowRun(
     kind: "flow-run",
     id: newId(),
     name: flowRunName(engine.random),
-    tags: union(union(flow.tags, currentTags()), options.tags),
+    tags: runTags(union(union(flow.tags, currentTags()), options.tags)),
     labels: NO_LABELS,
     state: Pending(),
     ...UNTOUCHED,
     createdMicros: engine.clock.nowMicros(),
-    flowName: flow.name,
+    flowName: redact(flow.name),
     flowVersion: flow.version,
     parameters: storedParameters(namedParameters(args)),
     parentTaskRunId: tracking?.id ?? null,

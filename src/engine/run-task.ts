@@ -19,7 +19,7 @@ import type { AnyTask, CallOptions, Ended, Participants, RunnableInfo } from "./
 import type { EngineContext } from "./engine-context.ts";
 import { enter } from "./enter.ts";
 import { checkName, fillName } from "./run-name.ts";
-import { currentTags, union } from "./tags.ts";
+import { currentTags, runTags, union } from "./tags.ts";
 
 /** One call of a task. */
 export interface TaskCall {
@@ -62,18 +62,19 @@ export async function runTask(call: TaskCall): Promise<Ended> {
 
 function newTaskRun({ engine, task, options }: TaskCall, caller: Frame | null): TaskRunRecord {
   const flow = caller?.run.flow ?? null;
+  const name = redact(task.name);
   return {
     kind: "task-run",
     id: newId(),
-    name: flow === null ? task.name : taskRunName(task.name, engine.random),
-    tags: union(union(task.tags, currentTags()), options.tags),
+    name: flow === null ? name : taskRunName(name, engine.random),
+    tags: runTags(union(union(task.tags, currentTags()), options.tags)),
     labels: NO_LABELS,
     state: Pending(),
     ...UNTOUCHED,
     createdMicros: engine.clock.nowMicros(),
     flowRunId: flow?.record.id ?? null,
-    taskName: task.name,
-    taskKey: task.name,
+    taskName: name,
+    taskKey: name,
     dynamicKey: String(flow?.nextKey(task.name) ?? 0),
     empiricalPolicy: retryPolicy(task),
     flowRunRunCount: flow?.record.runCount ?? 0,

@@ -52,7 +52,7 @@ function requestFor(hook: DeclaredHook, move: Transition, parts: DeclaredParts):
     flowRunId: flowRunIdOf(run),
     taskRunId: run.kind === "task-run" ? run.id : null,
     stateId: to.id,
-    payload: runPayload({ template, severity: context.severity, vars: options.vars, context }),
+    payload: runPayload({ template, severity: context.severity, vars: context.vars, context }),
     createdAtMs: nowMs,
     expiresAtMs: options.expiresInMs === undefined ? null : nowMs + options.expiresInMs,
   };

@@ -75,7 +75,10 @@ export interface RunStore {
 
   readFlowRun(id: string): Promise<FlowRunRecord | null>;
   readTaskRun(id: string): Promise<TaskRunRecord | null>;
-  /** By id, by unique id prefix (at least 4 characters), or by name (the newest of that name); null when none fits. */
+  /**
+   * By id, by a unique part of it (its first 4 or more characters, or beginning and end as `01994f1f..3a1b`), or by name
+   * (the newest of that name); null when none fits.
+   */
   findFlowRun(idOrName: string): Promise<FlowRunRecord | null>;
   listFlowRuns(filter?: RunFilter): Promise<FlowRunRecord[]>;
   listTaskRuns(flowRunId: string): Promise<TaskRunRecord[]>;

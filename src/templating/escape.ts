@@ -11,15 +11,18 @@ const ANSI = /\u001B\[[0-?]*[ -/]*[@-~]/g;
 const CONTROL = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
 /** Anything that `cleanText` may have to change; most values hold none of it, and one test is cheap. */
 // oxlint-disable-next-line no-control-regex -- see above
-const UNCLEAN = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\uD800-\uDFFF]/;
+const UNCLEAN = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069\uD800-\uDFFF]/;
 /** The same and every character that one of the escapers changes. */
 // oxlint-disable-next-line no-control-regex -- see above
-const NOT_PLAIN = /[^\n\t\u0020!#-%(-;?A-_a-\u007E\u00A0-\u2027\u202F-\uD7FF\uE000-\uFFFF]/;
+const NOT_PLAIN = /[^\n\t\u0020!#-%(-;?A-_a-\u007E\u00A0-\u2027\u202F-\u2065\u206A-\uD7FF\uE000-\uFFFF]/;
 // oxlint-disable-next-line no-control-regex -- quick test for the line breaks and everything that `cleanText` removes
-const NOT_ONE_LINE = /[\u0000-\u001F\u007F-\u009F\u2028-\u202E\uD800-\uDFFF]/;
+const NOT_ONE_LINE = /[\u0000-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069\uD800-\uDFFF]/;
 const LINE_BREAKS = /[\n\t\u2028\u2029]+/g;
-/** Direction overrides would turn around whatever the template prints after the value; no honest name needs them. */
-const BIDI = /[\u202A-\u202E]/g;
+/**
+ * Direction overrides and isolates would turn around whatever the template prints after the value; no honest name needs
+ * them. Source: Unicode Technical Report 36, "Bidirectional Text Spoofing".
+ */
+const BIDI = /[\u202A-\u202E\u2066-\u2069]/g;
 
 /** Text without control characters (line feed and tab stay), terminal colours, direction overrides and lone surrogates. */
 export function cleanText(text: string): string {

@@ -91,6 +91,6 @@ const firstLine = (text: string): string => (text.trimStart().split(/[\r\n\u2028
 /** Control characters, line ends included, become one space: a title may end up in a mail header. */
 function oneLine(text: string, max: number): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what must go
-  const flat = text.replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E]+/g, " ").trim();
+  const flat = text.replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]+/g, " ").trim();
   return fit(flat, { max, unit: "graphemes" }).text;
 }

@@ -1,7 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
+import { lstatSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
+import { BellhopError } from "../base/errors.ts";
 import { InvalidEncryptionKeyError } from "../block/errors.ts";
 
 export interface KeyFileOptions {
@@ -16,7 +17,12 @@ const codeOf = (error: unknown): string | undefined =>
 /** For writing only, which happens once in the life of a store: every process reads the key, and loading this takes 2 ms. */
 const files = () => import("node:fs/promises");
 
-/** Content of the file; null when there is none. @throws encryption_key_invalid when others can read it. */
+/**
+ * Content of the file; null when there is none. A link that leads nowhere, to a volume that is not mounted for instance,
+ * is not the same as none: a new key would be made in place of the one that is away.
+ *
+ * @throws encryption_key_invalid when others can read it, or nobody can
+ */
 export async function readKeyFile(path: string, { allowInsecure, log }: KeyFileOptions): Promise<string | null> {
   try {
     const { mode } = statSync(path);
@@ -28,8 +34,11 @@ export async function readKeyFile(path: string, { allowInsecure, log }: KeyFileO
     }
     return readFileSync(path, "utf8");
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return null;
-    throw error;
+    if (BellhopError.is(error)) throw error;
+    const code = codeOf(error);
+    if (code === "ENOENT" && lstatSync(path, { throwIfNoEntry: false }) === undefined) return null;
+    const problem = code === "ENOENT" ? "it is a link that leads nowhere" : `it cannot be read (${code ?? "no code"})`;
+    throw new InvalidEncryptionKeyError({ source: path, problem });
   }
 }
 

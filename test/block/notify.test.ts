@@ -151,6 +151,7 @@ describe("the text of a direct message", () => {
     { text: "<!date^1392734382^{date}|then>", shown: "<!date^1392734382^{date}|then>" },
     { text: "<!date> <!channel>", shown: "&lt;!date&gt; &lt;!channel&gt;" },
     { text: "a\r\nb\rc\td\u001b[31m", shown: "a\nb\nc\td[31m" },
+    { text: "user \u202Egpj.exe", shown: "user gpj.exe" },
   ])("for Slack turns $text into $shown", ({ text, shown }) => {
     expect(message(text).body).toBe(shown);
   });

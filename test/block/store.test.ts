@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MASK } from "../../src/base/secret.ts";
 import { deleteBlock } from "../../src/block/delete-block.ts";
-import { inspectBlock } from "../../src/block/list-blocks.ts";
+import type { BlockStore } from "../../src/block/block-store.ts";
+import { inspectBlock, listBlocks } from "../../src/block/list-blocks.ts";
 import { registerClass, setBuiltinBlocks } from "../../src/block/registry.ts";
 import { BUILTIN_BLOCKS } from "../../src/builtin.gen.ts";
 import { Block, blockField, secret, secretDict, z } from "../../src/sdk.ts";
@@ -431,6 +432,22 @@ describe("references", () => {
 });
 
 describe("listing and inspecting", () => {
+  it("mask what the class calls secret, also when the stored schema was changed to say otherwise", async () => {
+    await within(async () => {
+      await login("schema-changed-password").save("schema-changed");
+      const readSchemaById: BlockStore["readSchemaById"] = async (id) => {
+        const schema = await blocks.context.store.readSchemaById(id);
+        return schema === null ? null : { ...schema, fields: { ...schema.fields, secret_fields: [] } };
+      };
+      const context = { ...blocks.context, store: { ...blocks.context.store, readSchemaById } };
+
+      const shown = [await inspectBlock(context, "store-login/schema-changed"), await listBlocks(context)];
+
+      expect(shown[0]).toMatchObject({ status: "ready", data: { user: "eve", password: MASK } });
+      expect(JSON.stringify(shown)).not.toContain("schema-changed-password");
+    });
+  });
+
   it("mask every secret, nested and referenced ones included", async () => {
     await within(async () => {
       const shared = login("inspected-password");

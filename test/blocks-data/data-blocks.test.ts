@@ -91,7 +91,13 @@ describe("email-server-credentials", () => {
     new EmailServerCredentials(input).smtpServer();
 
   it("defaults to Gmail over TLS without login", () => {
-    expect(server({})).toEqual({ host: "smtp.gmail.com", port: 465, security: "tls", verify: true });
+    expect(server({})).toEqual({
+      host: "smtp.gmail.com",
+      port: 465,
+      security: "tls",
+      verify: true,
+      allowPrivateUrls: true,
+    });
   });
 
   it.each([
@@ -112,6 +118,7 @@ describe("email-server-credentials", () => {
       username: "eve",
       password: "mail-pass",
       verify: false,
+      allow_private_urls: false,
     } as const;
 
     expect(server(input)).toEqual({
@@ -120,6 +127,7 @@ describe("email-server-credentials", () => {
       security: "starttls",
       auth: { user: "eve", pass: "mail-pass" },
       verify: false,
+      allowPrivateUrls: false,
     });
   });
 

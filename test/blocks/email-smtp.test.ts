@@ -37,6 +37,7 @@ describe("email-smtp", () => {
       security: "starttls",
       auth: { user: "bot", pass: "s3cret-pass" },
       verify: true,
+      allowPrivateUrls: true,
     });
     expect(made.mail).toMatchObject({
       from: '"Bellhop" <alerts@hub.example>',
@@ -94,6 +95,8 @@ describe("email-smtp", () => {
     "Ops <ops>",
     "ops@example.org, two@example.org",
     "x@y\r\nBcc: z@example.org",
+    "x\u0000@example.org",
+    "Ops\u2028Bcc <ops@example.org>",
     "<>",
     "",
   ])("refuses %j as an address, without quoting it", (address) => {

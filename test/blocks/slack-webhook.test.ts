@@ -156,14 +156,14 @@ describe("slack-webhook", () => {
   it("posts a flat object to a workflow, and takes an empty answer for success", () => {
     const url = "https://hooks.slack.com/workflows/T0/A0/1/abcdefgh";
     const message = {
-      title: "T",
+      title: "T <!channel>",
       body: "b",
       severity: "error",
       links: [{ label: "l", url: "https://x.example/" }],
     } as const;
 
     expect(plan(message, { url }).payload).toEqual({
-      title: "T",
+      title: "T &lt;!channel&gt;",
       message: "b",
       severity: "error",
       url: "https://x.example/",

@@ -26,7 +26,18 @@ const json = (text: string): string => JSON.stringify(text).slice(1, -1);
 const asciiJson = (text: string): string =>
   json(text).replace(/[^\x20-\x7e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-/** The forms in which a secret may leak: plain, base64, base64url, URL-encoded, JSON-escaped. */
+const HTML: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const slack = (text: string): string => text.replaceAll(/[&<>]/g, (char) => HTML[char] ?? char);
+const html = (text: string): string => text.replaceAll(/[&<>"']/g, (char) => HTML[char] ?? char);
+/** A login as SMTP and HTTP send it. */
+const logins = (secret: string): string[] =>
+  [`\0canary\0${secret}`, `canary:${secret}`].map((text) => Buffer.from(text, "utf8").toString("base64"));
+
+/** What is left of a long secret that was cut before it was masked, whichever end went. */
+const half = (secret: string): string[] =>
+  secret.length < 24 || /[\s/]/.test(secret) ? [] : [secret.slice(0, 14), secret.slice(-14)];
+
+/** The forms in which a secret may leak: plain, base64, base64url, URL-encoded, JSON-escaped, escaped for markup, cut. */
 export function formsOf(secret: string): readonly string[] {
   const bytes = Buffer.from(secret, "utf8");
   return [
@@ -37,7 +48,15 @@ export function formsOf(secret: string): readonly string[] {
       encodeURIComponent(secret),
       encodeURIComponent(secret).replaceAll("%20", "+"),
       json(secret),
+      json(json(secret)),
       asciiJson(secret),
+      slack(secret),
+      html(secret),
+      new URLSearchParams({ x: secret }).toString().slice(2),
+      secret.replaceAll("\n", "\r\n"),
+      secret.replaceAll(/\s+/g, " "),
+      ...logins(secret),
+      ...half(secret),
     ]),
   ];
 }

@@ -117,6 +117,26 @@ describe("bellhop block save", () => {
     });
   });
 
+  it("takes JSON that names several fields as fields, and other JSON as the secret", async () => {
+    await using home = await temporaryHome();
+    const words = ["--home", home.path];
+    const fields = { username: "u", password: PASSWORD, smtp_server: "mail.example.org", smtp_port: 2525 };
+    const save = (name: string, stdin: unknown) =>
+      cli(["block", "save", `email-server-credentials/${name}`, "--stdin", ...words], { stdin: JSON.stringify(stdin) });
+
+    await save("fields", fields);
+    await save("secret", { password: "x", project: "y" });
+    const inspected = await cli(["block", "inspect", "email-server-credentials/fields", "--json", ...words]);
+    const secret = await cli([
+      ...["block", "inspect", "email-server-credentials/secret", "--show-secrets", "--json", ...words],
+    ]);
+
+    expect(JSON.parse(inspected.stdout)).toMatchObject({
+      data: { username: "u", password: "********", smtp_server: "mail.example.org", smtp_port: 2525 },
+    });
+    expect(JSON.parse(secret.stdout)).toMatchObject({ data: { password: '{"password":"x","project":"y"}' } });
+  });
+
   it("keeps a secret that looks like JSON as the text it is", async () => {
     await using home = await temporaryHome();
     const text = '{"private_key":"c4n4rykey"}';

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { newId } from "../../src/base/ids.ts";
 import { flow } from "../../src/flow.ts";
 import { notify } from "../../src/hooks/notify.ts";
 import { withHub } from "../../src/hub.ts";
 import { task } from "../../src/task.ts";
 import { cli } from "../support/cli.ts";
 import { openTestHub } from "../support/hub.ts";
+import { aChange, aFlowRun } from "../support/store-records.ts";
 
 const json = (text: string): unknown => JSON.parse(text);
 
@@ -85,11 +87,54 @@ describe("bellhop run", () => {
       ],
       task_runs: expect.arrayContaining([expect.objectContaining({ task_name: "broken", states: expect.any(Array) })]),
       hooks: [{ event: "onFailure", hook: "hook", status: "failed", error: { name: "TypeError" } }],
-      deliveries: [{ destination: "inbox/dev", status: "delivered", attempts: 1, origin: "hook" }],
+      deliveries: [
+        {
+          destination: "inbox/dev",
+          status: "delivered",
+          attempts: 1,
+          origin: "hook",
+          attempt_log: [{ number: 1, outcome: "delivered" }],
+        },
+      ],
     });
     expect(plain.stdout).toContain("failing / ");
     expect(plain.stdout).toContain("TypeError: the hook itself is broken");
-    expect(plain.stdout).toMatch(/✓ delivered/);
+    expect(plain.stdout).toMatch(/Who was told\n.*\n✓ delivered +inbox\/dev +Failed /);
+    expect(plain.stdout).toMatch(/Tasks\n.*\nbroken-\w+ +✗ Failed +1 .*no such table/);
+  });
+
+  it("shows ids on a terminal that find their record, also when one state caused several messages", async () => {
+    await using opened = await openTestHub();
+    const home = ["--home", opened.home];
+    const hooks = ["one", "two", "three"].map((name) => notify(`inbox/${name}`));
+    const failing = flow({ name: "failing", onFailure: hooks }, async () => {
+      throw new Error("no such table");
+    });
+    await withHub(opened.hub, () => failing.run([], { returnState: true }));
+
+    const { stdout } = await cli(["delivery", "ls", ...home], { columns: 80, env: { NO_COLOR: "1" } });
+    const ids = stdout.match(/^[0-9a-f]\S+/gm) ?? [];
+    const found = await Promise.all(ids.map((id) => cli(["delivery", "inspect", id, ...home])));
+
+    expect(ids).toHaveLength(3);
+    expect(found.map(({ code }) => code)).toEqual([0, 0, 0]);
+  });
+
+  it("says that the process of an open run is gone", async () => {
+    await using opened = await openTestHub();
+    const home = ["--home", opened.home];
+    const run = aFlowRun({ name: "left-alone", leaseId: newId() });
+    await opened.hub.store.runs.commit(aChange(run));
+
+    const listed = await cli(["run", "ls", ...home]);
+    const inspected = await cli(["run", "inspect", "left-alone", ...home]);
+
+    for (const { code, stderr } of [listed, inspected]) {
+      expect({ code, stderr }).toEqual({
+        code: 0,
+        stderr: expect.stringMatching(/left-alone is gone\. "bellhop sweep"/),
+      });
+    }
   });
 
   it("says that a run does not exist", async () => {

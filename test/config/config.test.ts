@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { inspect } from "node:util";
 import { BellhopError } from "../../src/base/errors.ts";
+import { redact } from "../../src/base/redactor.ts";
+import { MASK } from "../../src/base/secret.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { openLogger } from "../../src/config/log.ts";
 
@@ -66,6 +69,24 @@ describe("configuration", () => {
 
     expect(error.message).toContain("colour");
     expect(error.hint).toContain("config.json");
+  });
+
+  it("shows the master key in no print, and masks it everywhere", () => {
+    const key = "Zm9ydHktdHdvLWJ5dGVzLW9mLWEtbWFzdGVyLWtleSE=";
+
+    const config = loadConfig({ env: { BELLHOP_HOME: home, BELLHOP_ENCRYPTION_KEY: `${key}, other-key-0123` } });
+
+    const prints = [inspect(config, { depth: 9, showHidden: true }), JSON.stringify(config), String(config.encryptionKey)];
+    expect(prints.join("\n")).not.toMatch(/Zm9ydHk|other-key/);
+    expect(config.encryptionKey?.reveal()).toContain(key);
+    expect(redact(`${key} other-key-0123`)).toBe(`${MASK} ${MASK}`);
+  });
+
+  it("takes no login in the address that links are made from", () => {
+    const error = failure(() => loadConfig({ env: { BELLHOP_HOME: home, BELLHOP_UI_URL: "https://me:pw12345@h.example" } }));
+
+    expect(error).toMatchObject({ code: "config_invalid", message: expect.stringContaining("uiUrl") });
+    expect(error.message + error.hint).not.toContain("pw12345");
   });
 
   it("refuses a file that is not JSON without quoting it", () => {

@@ -445,7 +445,7 @@ export function outboxStoreSuite(open: StoreOpener): void {
       expect((await outbox.attempts(delivery.id))[0]?.durationMs).toBe(13);
     });
 
-    it("finds a delivery by id or unique prefix", async () => {
+    it("finds a delivery by id or a unique part of it", async () => {
       await using fixture = await open();
       const { outbox } = fixture.store;
       const ids = ["aaaa1111-0000-7000-8000-000000000001", "aaaa2222-0000-7000-8000-000000000002"];
@@ -455,8 +455,11 @@ export function outboxStoreSuite(open: StoreOpener): void {
       expect(await found(ids[0] ?? "")).toBe(ids[0]);
       expect(await found("aaaa2")).toBe(ids[1]);
       expect(await found("aaaa")).toBeNull();
+      expect(await found("aaaa..002")).toBe(ids[1]);
+      expect(await found("aaaa2..001")).toBeNull();
       expect(await found("aaa")).toBeNull();
       expect(await found("%")).toBeNull();
+      expect(await found("aaaa..%")).toBeNull();
     });
 
     it("lists newest first by status, destination and run, in pages", async () => {

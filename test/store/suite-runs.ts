@@ -80,7 +80,7 @@ export function runStoreSuite(open: StoreOpener): void {
       expect(await runs.readDeclaredHooks(newId())).toEqual([]);
     });
 
-    it("finds a flow run by id, by unique prefix and by the newest of a name", async () => {
+    it("finds a flow run by id, by a unique part of it and by the newest of a name", async () => {
       await using fixture = await open();
       const { runs } = fixture.store;
       const ids = [
@@ -95,6 +95,8 @@ export function runStoreSuite(open: StoreOpener): void {
       expect(await found("AAAA2")).toBe(ids[1]);
       expect(await found("aaaa")).toBeNull();
       expect(await found("bbb")).toBeNull();
+      expect(await found("aaaa..002")).toBe(ids[1]);
+      expect(await found("aaaa..00")).toBeNull();
       expect(await found("twin")).toBe(ids[1]);
       expect(await found("feed")).toBe(ids[2]);
     });

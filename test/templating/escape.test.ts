@@ -99,6 +99,13 @@ describe("escaping", () => {
     expect(plainSlack("&lt;!channel&gt; &lt;@U1&gt; &lt;b&gt;")).toBe("<\u2060!channel> <\u2060@U1> <b>");
   });
 
+  it.each(["text", "header", "html", "markdown", "slack-mrkdwn", "slack-json", "json"] as const)(
+    "prints no direction override or isolate in %s",
+    (dialect) => {
+      expect(ESCAPE[dialect]("a\u202Eb\u2066c\u2067d\u2068e\u2069f")).toBe("abcdef");
+    },
+  );
+
   it("removes terminal colours, control characters, overrides and lone surrogates", () => {
     expect(ESCAPE.text("\u001B[31mred\u001B[0m\u0000\u0007 a\tb\r\nc\rd \u202Eevil \uD83D")).toBe(
       "red a\tb\nc\nd evil \uFFFD",

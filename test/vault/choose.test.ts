@@ -7,6 +7,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -89,6 +90,21 @@ function setUp(config: Partial<VaultConfig> = {}) {
 const keyFile = () => join(home, "encryption.key");
 const writeKeyFile = (text: string) => writeFileSync(keyFile(), text, { mode: 0o600 });
 const ACCOUNT = "block-store:store-1";
+
+describe("a key file that is there and cannot be read", () => {
+  it.each([
+    { what: "a link that leads nowhere", make: () => symlinkSync(join(home, "not-mounted", "key"), keyFile()) },
+    { what: "a folder", make: () => mkdirSync(keyFile(), { mode: 0o700 }) },
+  ])("is an error and not taken for none when it is $what", async ({ make }) => {
+    make();
+    const { vault, table } = setUp({ keychain: "off" });
+
+    expect(await rejected(vault.active())).toMatchObject({ code: "encryption_key_invalid" });
+    expect((await vault.status()).notes.join()).toContain("encryption.key");
+    expect(table.rows).toEqual([]);
+    expect(existsSync(join(home, "not-mounted"))).toBe(false);
+  });
+});
 
 describe("a new store", () => {
   it("takes the first of the keys that the environment gives, and asks no other place", async () => {

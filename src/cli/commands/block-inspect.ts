@@ -3,6 +3,8 @@ import { inspectBlock } from "../../block/list-blocks.ts";
 import type { CommandContext, CommandSpec } from "../command.ts";
 import { confirmed } from "../confirm.ts";
 import { facts, heading } from "../table.ts";
+import { safeLine } from "../terminal-text.ts";
+import { localTime } from "../time-text.ts";
 import { blockJson } from "../wire.ts";
 
 export const blockInspect: CommandSpec = {
@@ -35,13 +37,13 @@ export const blockInspect: CommandSpec = {
       schema_version: shown.schemaVersion,
       schema_checksum: shown.schemaChecksum,
     });
-    out.line(out.paint.bold(shown.ref));
+    out.line(out.paint.bold(safeLine(shown.ref)));
     out.line();
     facts(out, [
       ["type", shown.typeName],
       ["id", shown.id],
       ["revision", String(shown.revision)],
-      ["updated", shown.updated],
+      ["updated", localTime(Date.parse(shown.updated))],
       ["can", shown.capabilities.length === 0 ? null : shown.capabilities.join(", ")],
       ["status", shown.status === "ready" ? null : STATUS[shown.status]],
     ]);

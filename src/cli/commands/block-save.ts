@@ -18,7 +18,7 @@ export const blockSave: CommandSpec = {
     { flags: "--set-from <field=source>", text: "a field from env:NAME, file:PATH, stdin or prompt", many: true },
     {
       flags: "--stdin",
-      text: "read the secret from standard input (a JSON object of fields where there is not exactly one secret)",
+      text: "read the secret from standard input, or a JSON object of fields",
     },
     { flags: "--overwrite", text: "replace the block of this name" },
     { flags: "--allow-argv-secrets", text: "accept secrets with --set, although others can see command lines" },

@@ -48,7 +48,7 @@ export const blockTypeInspect: CommandSpec = {
 
 function showField(out: Output, field: Field, width: number): void {
   const remarks = [
-    field.required ? "required" : field.fallback === undefined ? "optional" : `default ${field.fallback}`,
+    necessity(field),
     ...(field.secret === undefined ? [] : ["secret"]),
     ...(field.blocks === undefined ? [] : [`block: ${field.blocks.join(" or ")}`]),
     ...(field.choices === undefined ? [] : [field.choices.join(" | ")]),
@@ -57,4 +57,9 @@ function showField(out: Output, field: Field, width: number): void {
   if (field.description === undefined) return;
   for (const line of wrapColumns(field.description, out.columns - width - 4))
     out.line(`  ${" ".repeat(width)}  ${line}`);
+}
+
+function necessity({ required, fallback }: Field): string {
+  if (required) return "required";
+  return fallback === undefined || fallback === "" || fallback === "[]" ? "optional" : `default ${fallback}`;
 }

@@ -63,13 +63,13 @@ function columns({ out, clock }: CommandContext): Column<Delivery>[] {
       of: (delivery) => `${deliverySymbol(delivery.status)} ${delivery.status}`,
       paint: (text, delivery) => paintDelivery(out.paint, delivery.status, text),
     },
-    { title: "TRIES", of: (delivery) => String(delivery.attempts) },
-    { title: "WHY", of: (delivery) => whyOf(delivery, now), flexible: true },
+    { title: "ATTEMPTS", of: (delivery) => attemptsText(delivery, now), flexible: true },
     { title: "CREATED", of: (delivery) => distanceText(delivery.createdAtMs, now) },
   ];
 }
 
-function whyOf(delivery: Delivery, now: number): string {
-  const next = delivery.status === "queued" ? `next ${distanceText(delivery.nextAttemptAtMs, now)}` : "";
-  return [delivery.reason ?? "", next].filter((part) => part !== "").join(", ");
+/** `1`, `1, gone`, `2, server, next in 4 s`. */
+function attemptsText(delivery: Delivery, now: number): string {
+  const next = delivery.status === "queued" ? `next ${distanceText(delivery.nextAttemptAtMs, now)}` : null;
+  return [String(delivery.attempts), delivery.reason, next].filter((part) => part !== null).join(", ");
 }

@@ -1,31 +1,37 @@
 import { BellhopError } from "../../base/errors.ts";
 import { parseMicros } from "../../base/instant.ts";
-import type { Delivery } from "../../delivery/delivery.ts";
+import type { Attempt, Delivery } from "../../delivery/delivery.ts";
 import type { FlowRunRecord, TaskRunRecord } from "../../runs/flow-run.ts";
 import type { HookOutcome, StoredState } from "../../runs/run-store.ts";
 import type { CommandContext, CommandSpec } from "../command.ts";
+import { noteAbandoned } from "../dead-processes.ts";
 import type { Output } from "../output.ts";
 import { deliverySymbol, paintDelivery, paintState, stateSymbol } from "../state-look.ts";
 import { facts, heading, idCell, table } from "../table.ts";
 import { safeLine } from "../terminal-text.ts";
 import { distanceText, durationText, localTime } from "../time-text.ts";
-import { deliveryJson, flowRunJson, hookOutcomeJson, storedStateJson, taskRunJson } from "../wire.ts";
+import { attemptJson, deliveryJson, flowRunJson, hookOutcomeJson, storedStateJson, taskRunJson } from "../wire.ts";
 
 interface Inspected {
   readonly run: FlowRunRecord;
   readonly states: readonly StoredState[];
   readonly tasks: readonly { readonly run: TaskRunRecord; readonly states: readonly StoredState[] }[];
   readonly hooks: readonly HookOutcome[];
-  readonly deliveries: readonly Delivery[];
+  readonly deliveries: readonly Told[];
+}
+
+interface Told {
+  readonly delivery: Delivery;
+  readonly attempts: readonly Attempt[];
 }
 
 export const runInspect: CommandSpec = {
   args: [
-    { name: "id|name", text: "id of the run, its first 4 or more characters, or its name (the newest of that name)" },
+    { name: "id|name", text: "id of the run, or as much of it as no other has, or its name (the newest of that name)" },
   ],
   examples: [
     { line: "bellhop run inspect crimson-fox", text: "everything known about the newest run of that name" },
-    { line: "bellhop run inspect 01994f1f --json", text: "the same for a script" },
+    { line: "bellhop run inspect 01994f1f --json", text: "the same for a script, with every state of every task" },
   ],
   run: async (context) => {
     const found = await inspect(context);
@@ -34,9 +40,13 @@ export const runInspect: CommandSpec = {
       states: found.states.map(storedStateJson),
       task_runs: found.tasks.map(({ run, states }) => ({ ...taskRunJson(run), states: states.map(storedStateJson) })),
       hooks: found.hooks.map(hookOutcomeJson),
-      deliveries: found.deliveries.map(deliveryJson),
+      deliveries: found.deliveries.map(({ delivery, attempts }) => ({
+        ...deliveryJson(delivery),
+        attempt_log: attempts.map(attemptJson),
+      })),
     });
     show(context, found);
+    await noteAbandoned(context.out, await context.core(), [found.run]);
   },
 };
 
@@ -54,7 +64,12 @@ async function inspect({ core, args }: CommandContext): Promise<Inspected> {
     tasks,
     states: await runs.listStates({ flowRunId: run.id }),
     hooks: await runs.listHookOutcomes(run.id),
-    deliveries: await outbox.list({ flowRunId: run.id, limit: 200 }),
+    deliveries: await Promise.all(
+      // Listed newest first.
+      (await outbox.list({ flowRunId: run.id, limit: 200 }))
+        .toReversed()
+        .map(async (delivery) => ({ delivery, attempts: await outbox.attempts(delivery.id) })),
+    ),
   };
 }
 
@@ -74,14 +89,11 @@ function show({ out, clock }: CommandContext, { run, states, tasks, hooks, deliv
     ["tags", run.tags.length === 0 ? null : run.tags.join(", ")],
     ["parameters", Object.keys(run.parameters).length === 0 ? null : JSON.stringify(run.parameters)],
   ]);
+  showTold(out, { states, tasks, deliveries }, now);
   heading(out, "States");
   showStates(out, states);
-  for (const task of tasks) {
-    heading(out, `Task ${safeLine(task.run.name)}`);
-    showStates(out, task.states);
-  }
+  showTasks(out, run, tasks);
   showHooks(out, hooks);
-  showDeliveries(out, deliveries);
 }
 
 /** One line per state: when, counted from the first, and what it says. */
@@ -109,6 +121,33 @@ function showStates(out: Output, states: readonly StoredState[]): void {
   );
 }
 
+/** One line per task run; every state of each is in the JSON. */
+function showTasks(out: Output, flowRun: FlowRunRecord, tasks: Inspected["tasks"]): void {
+  if (tasks.length === 0) return;
+  heading(out, "Tasks");
+  const started = ({ startMicros }: TaskRunRecord): string =>
+    startMicros === null ? "" : `+${durationText((startMicros - flowRun.createdMicros) / 1_000)}`;
+  table(
+    out,
+    [
+      { title: "TASK", of: ({ run }) => run.name },
+      {
+        title: "STATE",
+        of: ({ run }) => `${stateSymbol(run.state.type)} ${run.state.name}`,
+        paint: (text, { run }) => paintState(out.paint, run.state.type, text),
+      },
+      { title: "ATTEMPTS", of: ({ run }) => String(run.runCount) },
+      { title: "BEGAN", of: ({ run }) => started(run) },
+      {
+        title: "RAN",
+        of: ({ run }) => (run.totalRunTimeMicros === 0 ? "" : durationText(run.totalRunTimeMicros / 1_000)),
+      },
+      { title: "MESSAGE", of: ({ run }) => run.state.message ?? "", flexible: true },
+    ],
+    tasks,
+  );
+}
+
 function showHooks(out: Output, hooks: readonly HookOutcome[]): void {
   if (hooks.length === 0) return;
   heading(out, "Hooks");
@@ -133,25 +172,43 @@ function showHooks(out: Output, hooks: readonly HookOutcome[]): void {
   );
 }
 
-function showDeliveries(out: Output, deliveries: readonly Delivery[]): void {
-  heading(out, "Deliveries");
+/** The question that brings people here, so it comes first. */
+function showTold(
+  out: Output,
+  { states, tasks, deliveries }: Pick<Inspected, "states" | "tasks" | "deliveries">,
+  now: number,
+): void {
+  heading(out, "Who was told");
   if (deliveries.length === 0) {
-    out.line("none: no hook with notify() matched a state of this run");
+    out.line("nobody: no hook with notify() matched a state of this run");
     return;
   }
+  const names = new Map(
+    [...states, ...tasks.flatMap((task) => task.states)].map(({ state }) => [state.id, state.name]),
+  );
   table(
     out,
     [
-      { title: "ID", of: (delivery) => idCell(out, delivery.id) },
-      { title: "TO", of: (delivery) => delivery.destination, flexible: true },
       {
         title: "STATUS",
-        of: (delivery) => `${deliverySymbol(delivery.status)} ${delivery.status}`,
-        paint: (text, delivery) => paintDelivery(out.paint, delivery.status, text),
+        of: ({ delivery }) => `${deliverySymbol(delivery.status)} ${delivery.status}`,
+        paint: (text, { delivery }) => paintDelivery(out.paint, delivery.status, text),
       },
-      { title: "TRIES", of: (delivery) => String(delivery.attempts) },
-      { title: "WHY", of: (delivery) => delivery.reason ?? "" },
+      { title: "TO", of: ({ delivery }) => delivery.destination },
+      { title: "ON", of: ({ delivery }) => names.get(delivery.stateId ?? "") ?? "" },
+      { title: "DELIVERY", of: ({ delivery }) => idCell(out, delivery.id) },
+      { title: "ATTEMPTS", of: (told) => attemptsText(told, now), flexible: true },
     ],
-    deliveries.toReversed(),
+    deliveries,
   );
+}
+
+/** `1, 200`, `1, gone: no_service`, `2, next in 4 s: HTTP 503`. */
+function attemptsText({ delivery, attempts }: Told, now: number): string {
+  const last = attempts.at(-1);
+  const count = String(delivery.attempts);
+  if (delivery.status === "delivered") return last?.status == null ? count : `${count}, ${last.status}`;
+  const next = delivery.status === "queued" ? `next ${distanceText(delivery.nextAttemptAtMs, now)}` : delivery.reason;
+  const why = [next, delivery.detail].filter((part) => part !== null).join(": ");
+  return why === "" ? count : `${count}, ${why}`;
 }

@@ -3,6 +3,7 @@ import type { FlowRunRecord } from "../../runs/flow-run.ts";
 import type { RunFilter } from "../../runs/run-store.ts";
 import { StateType } from "../../states/state-type.ts";
 import type { CommandContext, CommandSpec } from "../command.ts";
+import { noteAbandoned } from "../dead-processes.ts";
 import { paintState, stateSymbol } from "../state-look.ts";
 import { type Column, idCell, table } from "../table.ts";
 import { distanceText, durationText } from "../time-text.ts";
@@ -25,11 +26,12 @@ export const runLs: CommandSpec = {
     { line: "bellhop run ls --json | jq '.[].id'", text: "ids, for a script" },
   ],
   run: async (context) => {
-    const { store } = await context.core();
-    const runs = await store.runs.listFlowRuns(filterOf(context));
+    const core = await context.core();
+    const runs = await core.store.runs.listFlowRuns(filterOf(context));
     context.out.value(runs.map(flowRunJson));
     if (runs.length === 0) context.out.note("No flow runs. Run a flow, or try: bellhop demo");
     else table(context.out, columns(context), runs);
+    await noteAbandoned(context.out, core, runs);
   },
 };
 

@@ -2,6 +2,7 @@ import { parseMicros } from "../../base/instant.ts";
 import type { StateWire } from "../../states/state.ts";
 import type { Output } from "../output.ts";
 import { deliverySymbol, paintDelivery, paintState, stateSymbol } from "../state-look.ts";
+import { shortId } from "../table.ts";
 import { fitColumns, padColumns, safeLine, safeText } from "../terminal-text.ts";
 import { distanceText, durationText } from "../time-text.ts";
 import type { Received } from "../../inbox/received.ts";
@@ -102,7 +103,7 @@ function deliveryLine(out: Output, { delivery, attempts }: RecordedDelivery): st
   const last = attempts.at(-1);
   const tries = `${attempts.length} attempt${attempts.length === 1 ? "" : "s"}`;
   const answer = last === undefined ? "" : `, ${durationText(last.durationMs)}, ${last.status ?? "no answer"}`;
-  return `   ${look} ${padColumns(delivery.destination, 19)} ${out.paint.dim(`${delivery.id.slice(0, 18)}  ${tries}${answer}`)}`;
+  return `   ${look} ${padColumns(delivery.destination, 19)} ${out.paint.dim(`${shortId(delivery.id)}  ${tries}${answer}`)}`;
 }
 
 function showResult(out: Output, { ok, slack, mail, afterFailureMs }: Extract<DemoEvent, { event: "result" }>): void {

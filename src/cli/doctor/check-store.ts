@@ -1,7 +1,6 @@
 import type { Delivery, DeliveryStatus } from "../../delivery/delivery.ts";
-import { isProcessAlive } from "../../hooks/process-identity.ts";
-import { LEASE_EXPIRY_MS } from "../../hooks/sweep.ts";
 import type { Core } from "../../hub.ts";
+import { isDead } from "../dead-processes.ts";
 import { durationText } from "../time-text.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";
 
@@ -105,10 +104,7 @@ export async function checkDeliveries({ store, clock }: Core): Promise<Finding[]
 /** Processes on the store, and those that died without cleaning up. */
 export async function checkLeases({ store, clock }: Core): Promise<Finding> {
   const leases = await store.leases.others("");
-  const dead = leases.filter((lease) => {
-    const alive = isProcessAlive(lease, clock);
-    return alive === undefined ? clock.now() - lease.heartbeatAtMs > LEASE_EXPIRY_MS : !alive;
-  });
+  const dead = leases.filter((lease) => isDead(lease, clock));
   const living = leases.length - dead.length;
   const text =
     living === 0

@@ -125,9 +125,9 @@ const DELIVERIES = `select ${DELIVERY_COLUMNS} from deliveries`;
 /** Unique index on id. */
 export const READ = query<[id: string], DeliveryRow>(`${DELIVERIES} where id = ?`);
 
-/** Unique index on id; two rows mean that the prefix is not unique. */
-export const FIND_BY_PREFIX = query<[from: string, to: string], DeliveryRow>(
-  `${DELIVERIES} where id >= ? and id < ? limit 2`,
+/** Unique index on id; two rows mean that the part is not unique. */
+export const FIND_BY_PART = query<[from: string, to: string, like: string], DeliveryRow>(
+  `${DELIVERIES} where id >= ? and id < ? and id like ? limit 2`,
 );
 
 /** Empty text and empty list stand for "no filter". Walks the primary key backwards. */

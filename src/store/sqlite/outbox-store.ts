@@ -70,11 +70,11 @@ function list(db: Database, filter: DeliveryFilter): DeliveryRow[] {
   return rows.sort((a, b) => b.seq - a.seq).slice(skip, skip + take);
 }
 
-function find(db: Database, idOrPrefix: string): DeliveryRow | null {
-  const exact = db.get(sql.READ, idOrPrefix.toLowerCase());
+function find(db: Database, idOrPart: string): DeliveryRow | null {
+  const exact = db.get(sql.READ, idOrPart.toLowerCase());
   if (exact !== undefined) return exact;
-  const range = idRange(idOrPrefix);
-  const [first, second] = range === null ? [] : db.all(sql.FIND_BY_PREFIX, range.from, range.to);
+  const range = idRange(idOrPart);
+  const [first, second] = range === null ? [] : db.all(sql.FIND_BY_PART, range.from, range.to, range.like);
   return first !== undefined && second === undefined ? first : null;
 }
 

@@ -15,14 +15,24 @@ export function pageSize(
   return { take, skip: Math.max(0, Math.trunc(offset ?? 0)) };
 }
 
-const PREFIX = /^[0-9a-f][0-9a-f-]{3,}$/;
+const PART_OF_ID = /^(?<head>[0-9a-f][0-9a-f-]{3,}?)(?:\.\.(?<tail>[0-9a-f-]*))?$/;
+
+/** Where ids lie that are written in part. */
+export interface IdRange {
+  /** Inclusive. */
+  readonly from: string;
+  /** Exclusive. */
+  readonly to: string;
+  /** Pattern that they match besides. */
+  readonly like: string;
+}
 
 /**
- * Bounds between which all ids with this prefix lie: `from` inclusive, `to` exclusive. Null when it cannot be the
- * beginning of a UUID of at least 4 characters.
+ * Ids with this beginning, at least 4 characters of a UUID; or with this beginning and end, written `01994f1f..3a1b`,
+ * because ids that one process makes in one millisecond differ at their end only. Null when it cannot be either.
  */
-export function idRange(prefix: string): { readonly from: string; readonly to: string } | null {
-  const from = prefix.toLowerCase();
+export function idRange(part: string): IdRange | null {
+  const { head, tail = "" } = PART_OF_ID.exec(part.toLowerCase())?.groups ?? {};
   // "g" sorts after every character of a UUID.
-  return PREFIX.test(from) ? { from, to: `${from}g` } : null;
+  return head === undefined ? null : { from: head, to: `${head}g`, like: `%${tail}` };
 }

@@ -22,9 +22,9 @@ const OPEN = "state_type not in ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')"
 /** Unique index on id. */
 export const READ_FLOW_RUN = query<[id: string], FlowRunRow>(`${FLOW_RUNS} where r.id = ?`);
 
-/** Unique index on id; two rows mean that the prefix is not unique. */
-export const FIND_FLOW_RUN_BY_PREFIX = query<[from: string, to: string], FlowRunRow>(
-  `${FLOW_RUNS} where r.id >= ? and r.id < ? limit 2`,
+/** Unique index on id; two rows mean that the part is not unique. */
+export const FIND_FLOW_RUN_BY_PART = query<[from: string, to: string, like: string], FlowRunRow>(
+  `${FLOW_RUNS} where r.id >= ? and r.id < ? and r.id like ? limit 2`,
 );
 
 /** Index flow_runs_by_name, which ends in the key. */

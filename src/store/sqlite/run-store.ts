@@ -12,7 +12,7 @@ function findFlowRun(db: Database, idOrName: string): FlowRunRow | null {
   const exact = db.get(sql.READ_FLOW_RUN, idOrName.toLowerCase());
   if (exact !== undefined) return exact;
   const range = idRange(idOrName);
-  const [first, second] = range === null ? [] : db.all(sql.FIND_FLOW_RUN_BY_PREFIX, range.from, range.to);
+  const [first, second] = range === null ? [] : db.all(sql.FIND_FLOW_RUN_BY_PART, range.from, range.to, range.like);
   if (first !== undefined && second === undefined) return first;
   return db.get(sql.FIND_FLOW_RUN_BY_NAME, idOrName) ?? null;
 }
