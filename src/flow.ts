@@ -5,23 +5,24 @@ import type { AnyFn, BodyValue, CallOptions, Ended, FlowInfo, RunOptions } from 
 import { checkFn, checkKeys, checkNameMaker, checkRunnable, type RunnableOptions } from "./engine/options.ts";
 import { runFlow } from "./engine/run-flow.ts";
 import { FLOW_EVENTS, HookLists } from "./hooks/attach.ts";
-import type { FlowHook } from "./hooks/hook.ts";
+import type { FlowHook, HookList } from "./hooks/hook.ts";
 import { currentHub } from "./hub.ts";
 import { CodedTypeError } from "./states/coded-type-error.ts";
 import type { State } from "./states/state.ts";
 
 export interface FlowHooks {
   /** Before the body of every attempt. */
-  readonly onRunning?: Iterable<FlowHook>;
+  readonly onRunning?: HookList<FlowHook>;
   /** When a retry was decided. */
-  readonly onRetry?: Iterable<FlowHook>;
-  readonly onCompletion?: Iterable<FlowHook>;
+  readonly onRetry?: HookList<FlowHook>;
+  /** When the run has completed. */
+  readonly onCompletion?: HookList<FlowHook>;
   /** Once, after the last attempt. */
-  readonly onFailure?: Iterable<FlowHook>;
+  readonly onFailure?: HookList<FlowHook>;
   /** When somebody asked for the run to be cancelled and it is being cleaned up. */
-  readonly onCancellation?: Iterable<FlowHook>;
+  readonly onCancellation?: HookList<FlowHook>;
   /** When the process or its surroundings ended the run. */
-  readonly onCrashed?: Iterable<FlowHook>;
+  readonly onCrashed?: HookList<FlowHook>;
 }
 
 export interface FlowOptions<S extends z.ZodType | undefined = z.ZodType | undefined>
@@ -72,16 +73,35 @@ const OPTIONS: readonly string[] = [
  * Makes a flow from a function.
  *
  * @example
- * const nightly = flow({ retries: 1, onFailure: [notify("slack-webhook/ops")] }, async function nightly() { … });
+ * const nightly = flow(async function nightly() { … });
+ * nightly.onFailure(notify("slack-webhook/ops"));
  * await nightly();
  *
  * @throws invalid_definition, invalid_hook
  */
 export function flow<A extends readonly unknown[], R>(fn: (...args: A) => R): Flow<A, FlowValue<R>>;
+/**
+ * Makes a flow from options and a function that takes one object, which `parameters` checks and completes.
+ *
+ * @example
+ * const etl = flow({ parameters: z.object({ day: z.string() }), onFailure: [notify("slack-webhook/ops")] }, async ({ day }) => { … });
+ * await etl({ day: "2026-03-02" });
+ *
+ * @throws invalid_definition, invalid_hook
+ */
 export function flow<S extends z.ZodType, R>(
   options: FlowOptions<S> & { readonly parameters: S },
   fn: (parameters: z.output<S>) => R,
 ): Flow<[parameters: z.input<S>], FlowValue<R>>;
+/**
+ * Makes a flow from options and a function.
+ *
+ * @example
+ * const nightly = flow({ name: "nightly", retries: 1, onFailure: [notify("slack-webhook/ops")] }, async () => { … });
+ * await nightly();
+ *
+ * @throws invalid_definition, invalid_hook
+ */
 export function flow<A extends readonly unknown[], R>(
   options: FlowOptions<undefined>,
   fn: (...args: A) => R,

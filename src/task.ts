@@ -13,18 +13,19 @@ import { currentFrame } from "./engine/active-run.ts";
 import { checkFn, checkKeys, checkNameMaker, checkRunnable, type RunnableOptions } from "./engine/options.ts";
 import { runTask } from "./engine/run-task.ts";
 import { HookLists, TASK_EVENTS } from "./hooks/attach.ts";
-import type { TaskHook } from "./hooks/hook.ts";
+import type { HookList, TaskHook } from "./hooks/hook.ts";
 import { currentHub } from "./hub.ts";
 import type { State } from "./states/state.ts";
 
 export interface TaskHooks {
   /** Before the body of every attempt. */
-  readonly onRunning?: Iterable<TaskHook>;
+  readonly onRunning?: HookList<TaskHook>;
   /** When a retry was decided. */
-  readonly onRetry?: Iterable<TaskHook>;
-  readonly onCompletion?: Iterable<TaskHook>;
+  readonly onRetry?: HookList<TaskHook>;
+  /** When the run has completed. */
+  readonly onCompletion?: HookList<TaskHook>;
   /** Once, after the last attempt. */
-  readonly onFailure?: Iterable<TaskHook>;
+  readonly onFailure?: HookList<TaskHook>;
 }
 
 export interface TaskOptions extends RunnableOptions, TaskHooks {
@@ -68,9 +69,22 @@ const OPTIONS: readonly string[] = [
 /**
  * Makes a task from a function.
  *
+ * @example
+ * const load = task(async function load(table: string) { … });
+ * await load("orders");
+ *
  * @throws invalid_definition, invalid_hook
  */
 export function task<A extends readonly unknown[], R>(fn: (...args: A) => R): Task<A, BodyValue<R>>;
+/**
+ * Makes a task from options and a function.
+ *
+ * @example
+ * const load = task({ name: "load", retries: 2, retryDelaySeconds: 10 }, async (table: string) => { … });
+ * await load("orders");
+ *
+ * @throws invalid_definition, invalid_hook
+ */
 export function task<A extends readonly unknown[], R>(
   options: TaskOptions,
   fn: (...args: A) => R,

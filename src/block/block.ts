@@ -166,6 +166,7 @@ export class Block {
    * await Block.load("slack-webhook/ops").notify("Nightly load failed");
    */
   static load<const R extends BlockRef>(ref: R, options?: LoadOptions): BlockPromise<BlockOf<R>>;
+  /** The same for a reference that is known at run time only. */
   static load(ref: string, options?: LoadOptions): BlockPromise<Block & Notifier>;
   static load(ref: string, options: LoadOptions = {}): BlockPromise<Block> {
     const type = concreteOrNone(this);

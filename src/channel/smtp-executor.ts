@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { BellhopError } from "../base/errors.ts";
 import type { Resolver } from "./address-guard.ts";
 import type { SmtpPlan } from "./channel.ts";
+import type { Outcome } from "./outcome.ts";
 import { attemptTimeoutMs, type Executed, type Executor } from "./executor.ts";
 import { classifySent, classifySmtpError, replyCodeOf } from "./smtp-outcome.ts";
 import { openGuardedSocket } from "./smtp-socket.ts";
@@ -127,12 +128,22 @@ function openPool(create: CreateTransport, server: SmtpPlan["server"], { clock, 
         return { kind: "outcome", outcome: classifySent(info), status: Number.parseInt(info.response, 10) || null };
       } catch (error) {
         const written = streams.get(signal)?.readableDidRead === true;
-        return { kind: "outcome", outcome: classifySmtpError(error, written), status: replyCodeOf(error) };
+        const outcome = namingServer(classifySmtpError(error, written), server);
+        return { kind: "outcome", outcome, status: replyCodeOf(error) };
       }
     },
     close: () => transporter.close(),
   };
 }
+
+/** Reasons that lie between here and the server, where its words cannot tell which one was meant. */
+const ON_THE_WAY: ReadonlySet<string> = new Set(["dns", "network", "timeout", "tls"]);
+
+/** Host and port of a mail server are no secret, and a wrong one is the likeliest mistake. */
+const namingServer = (outcome: Outcome, { host, port }: SmtpPlan["server"]): Outcome =>
+  outcome.kind !== "delivered" && ON_THE_WAY.has(outcome.reason)
+    ? { ...outcome, detail: `${host}:${port}: ${outcome.detail}` }
+    : outcome;
 
 function toMessage(mail: SmtpPlan["mail"], signal: AbortSignal) {
   if (mail.to.length + (mail.cc?.length ?? 0) + (mail.bcc?.length ?? 0) === 0) {

@@ -31,3 +31,6 @@ export function hookName(hook: object): string {
   const name = typeof hook === "function" ? hook.name.replace(/^(bound )+/, "") : "";
   return name === "" ? "<anonymous>" : name;
 }
+
+/** Hooks in order. A list or a set and no mere iterable, so that an error of types points at the hook that is wrong. */
+export type HookList<H> = readonly H[] | ReadonlySet<H>;

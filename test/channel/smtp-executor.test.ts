@@ -224,7 +224,12 @@ describe("smtp executor", () => {
   it("tries again when there is no server", async () => {
     const { send } = await open();
 
-    expect((await send({ port: 1 })).outcome).toMatchObject({ kind: "retry", reason: "network", ambiguous: false });
+    expect((await send({ port: 1 })).outcome).toEqual({
+      kind: "retry",
+      reason: "network",
+      ambiguous: false,
+      detail: "127.0.0.1:1: No connection (ECONNREFUSED)",
+    });
   });
 
   it("reports a host without address, and a private one where that is refused", async () => {

@@ -127,9 +127,8 @@ describe("bellhop block save", () => {
     await save("fields", fields);
     await save("secret", { password: "x", project: "y" });
     const inspected = await cli(["block", "inspect", "email-server-credentials/fields", "--json", ...words]);
-    const secret = await cli([
-      ...["block", "inspect", "email-server-credentials/secret", "--show-secrets", "--json", ...words],
-    ]);
+    const asked = ["block", "inspect", "email-server-credentials/secret", "--show-secrets", "--json"];
+    const secret = await cli([...asked, ...words]);
 
     expect(JSON.parse(inspected.stdout)).toMatchObject({
       data: { username: "u", password: "********", smtp_server: "mail.example.org", smtp_port: 2525 },

@@ -20,12 +20,14 @@ export const EDGE_ERRORS = {
     name: "RunNotFoundError",
     status: 404,
     message: (d: { run: string }) => `No flow run has the id or name "${d.run}".`,
-    hint: () => `List runs with "bellhop run ls". The first 4 or more characters of an id are enough if no other id begins with them.`,
+    hint: () =>
+      `List runs with "bellhop run ls". The first 4 or more characters of an id are enough if no other id begins with them.`,
   },
   delivery_not_found: {
     name: "DeliveryNotFoundError",
     status: 404,
     message: (d: { delivery: string }) => `No delivery has the id "${d.delivery}".`,
-    hint: () => `List deliveries with "bellhop delivery ls". The first 4 or more characters of an id are enough if no other id begins with them.`,
+    hint: () =>
+      `List deliveries with "bellhop delivery ls". The first 4 or more characters of an id are enough if no other id begins with them.`,
   },
 } as const satisfies Record<string, ErrorSpec>;

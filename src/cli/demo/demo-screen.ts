@@ -99,11 +99,11 @@ function showCard(out: Output, message: Received, raw: boolean): void {
 
 function deliveryLine(out: Output, { delivery, attempts }: RecordedDelivery): string {
   const { status } = delivery;
-  const look = paintDelivery(out.paint, status, padColumns(`${deliverySymbol(status)} ${status}`, 12));
+  const look = paintDelivery(out.paint, status, padColumns(`${deliverySymbol(status)} ${status}`, 11));
   const last = attempts.at(-1);
   const tries = `${attempts.length} attempt${attempts.length === 1 ? "" : "s"}`;
   const answer = last === undefined ? "" : `, ${durationText(last.durationMs)}, ${last.status ?? "no answer"}`;
-  return `   ${look} ${padColumns(delivery.destination, 19)} ${out.paint.dim(`${shortId(delivery.id)}  ${tries}${answer}`)}`;
+  return `   ${look} ${padColumns(delivery.destination, 18)} ${out.paint.dim(`${shortId(delivery.id)}  ${tries}${answer}`)}`;
 }
 
 function showResult(out: Output, { ok, slack, mail, afterFailureMs }: Extract<DemoEvent, { event: "result" }>): void {
