@@ -131,12 +131,17 @@ for (const length of [40, 110, 480, 3_700, 3_950, 9_750, 9_990]) {
   const options = {
     name: `cutting-${length}`,
     flowRunName: `run {text}`,
-    onFailure: [notify("slack-webhook/ops", { vars: { [SECRETS.secretText]: everyKnown } }), notify("email-smtp/oncall")],
+    onFailure: [
+      notify("slack-webhook/ops", { vars: { [SECRETS.secretText]: everyKnown } }),
+      notify("email-smtp/oncall"),
+    ],
   };
   const cutting = flow(options, async (given: { text: string; list: unknown[] }) => {
     await tags([SECRETS.emoji, given.text], () => cut(length));
   });
-  await cutting({ text: SECRETS.slashes, list: [SECRETS.connection, { deep: new Set([long]) }] }).catch(() => undefined);
+  await cutting({ text: SECRETS.slashes, list: [SECRETS.connection, { deep: new Set([long]) }] }).catch(
+    () => undefined,
+  );
 }
 
 // The caller gets the error as it was thrown; what becomes of it is the caller's business, so it is not shown here.

@@ -76,14 +76,20 @@ describe("configuration", () => {
 
     const config = loadConfig({ env: { BELLHOP_HOME: home, BELLHOP_ENCRYPTION_KEY: `${key}, other-key-0123` } });
 
-    const prints = [inspect(config, { depth: 9, showHidden: true }), JSON.stringify(config), String(config.encryptionKey)];
+    const prints = [
+      inspect(config, { depth: 9, showHidden: true }),
+      JSON.stringify(config),
+      String(config.encryptionKey),
+    ];
     expect(prints.join("\n")).not.toMatch(/Zm9ydHk|other-key/);
     expect(config.encryptionKey?.reveal()).toContain(key);
     expect(redact(`${key} other-key-0123`)).toBe(`${MASK} ${MASK}`);
   });
 
   it("takes no login in the address that links are made from", () => {
-    const error = failure(() => loadConfig({ env: { BELLHOP_HOME: home, BELLHOP_UI_URL: "https://me:pw12345@h.example" } }));
+    const error = failure(() =>
+      loadConfig({ env: { BELLHOP_HOME: home, BELLHOP_UI_URL: "https://me:pw12345@h.example" } }),
+    );
 
     expect(error).toMatchObject({ code: "config_invalid", message: expect.stringContaining("uiUrl") });
     expect(error.message + error.hint).not.toContain("pw12345");
