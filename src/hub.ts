@@ -65,7 +65,9 @@ export async function openCore(config: Config = loadConfig(), ports: HubPorts = 
   const path = databasePath(config);
   const store = building.use(await openSqliteStore({ path, clock, random: ports.random ?? systemRandom, log }));
   const vault = openVault({ config, blocks: store.blocks, log });
-  const transport = building.use(openTransport({ clock, log, inbox: store.inbox, version: VERSION, env: environment() }));
+  const transport = building.use(
+    openTransport({ clock, log, inbox: store.inbox, version: VERSION, env: environment() }),
+  );
   const catalog = openCatalog({ templatesDir: resolve(config.templatesDir ?? "templates") });
   const blockContext: BlockContext = {
     store: store.blocks,
