@@ -101,6 +101,7 @@ export class EmailSmtp extends NotificationBlock.define({
         ...(cc.length === 0 ? {} : { cc }),
         ...(bcc.length === 0 ? {} : { bcc }),
         ...(reply_to.length === 0 ? {} : { replyTo: reply_to }),
+        ...(message.only === undefined ? {} : { only: message.only }),
         subject: subjectOf(subject_prefix, message),
         text: textOf(message),
         html: htmlOf(message),

@@ -84,6 +84,8 @@ export interface SmtpPlan {
     readonly to: readonly string[];
     readonly cc?: readonly string[];
     readonly bcc?: readonly string[];
+    /** Hand it over for these of the recipients alone, by bare address; the headers still name all. */
+    readonly only?: readonly string[];
     readonly replyTo?: readonly string[];
     readonly subject: string;
     readonly text: string;

@@ -39,6 +39,8 @@ export interface Message {
   readonly tags: readonly string[];
   /** ISO 8601. */
   readonly occurredAt: string;
+  /** Targets of the block that still lack the message, as `remaining` of an earlier outcome named them; default: all. */
+  readonly only?: readonly string[];
   /** True when something was cut to fit the channel. */
   readonly truncated: boolean;
 }

@@ -26,9 +26,23 @@ export type Reason =
 /** How far a rate limit reaches. */
 export type RateScope = "target" | "block" | "credential" | "host";
 
+/** Targets that the provider refused for now, while it took the message for others. */
+export interface Remaining {
+  /** As the channel is given them in `Message.only` on the next attempt. */
+  readonly targets: readonly string[];
+  /** Shortest wait before that, milliseconds. */
+  readonly afterMs: number;
+}
+
 /** What an attempt came to. A failed send is an expected value, never an exception. */
 export type Outcome =
-  | { readonly kind: "delivered"; readonly providerId?: string; readonly warnings?: readonly string[] }
+  | {
+      readonly kind: "delivered";
+      readonly providerId?: string;
+      readonly warnings?: readonly string[];
+      /** Only these are tried again; the others have the message. */
+      readonly remaining?: Remaining;
+    }
   | {
       readonly kind: "retry";
       readonly reason: Reason;
@@ -44,6 +58,7 @@ export type Outcome =
     }
   | {
       readonly kind: "permanent";
+      /** `partial`: every target that was left is refused for good, and the others have the message. */
       readonly reason: Reason;
       readonly detail: string;
       /** Stop using the block until a person or a successful test clears it. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { callbackify } from "node:util";
 import type { createTransport } from "nodemailer";
+import type MimeNode from "nodemailer/lib/mime-node";
 import type SMTPPool from "nodemailer/lib/smtp-pool";
 import type { Clock } from "../base/clock.ts";
 import { BellhopError } from "../base/errors.ts";
@@ -8,7 +9,7 @@ import type { Resolver } from "./address-guard.ts";
 import type { SmtpPlan } from "./channel.ts";
 import type { Outcome } from "./outcome.ts";
 import { attemptTimeoutMs, type Executed, type Executor } from "./executor.ts";
-import { classifySent, classifySmtpError, replyCodeOf } from "./smtp-outcome.ts";
+import { classifyRefusedRest, classifySent, classifySmtpError, replyCodeOf } from "./smtp-outcome.ts";
 import { openGuardedSocket } from "./smtp-socket.ts";
 
 /** The library's own defaults are minutes; a notification that takes so long is retried instead. */
@@ -111,7 +112,14 @@ function openPool(create: CreateTransport, server: SmtpPlan["server"], { clock, 
   transporter.on("error", () => undefined);
   // Which messages the server has begun to receive, by the signal that is unique to each send.
   const streams = new WeakMap<AbortSignal, { readonly readableDidRead: boolean }>();
+  // Likewise the recipients that a message is for, when it is not for all.
+  const rests = new WeakMap<AbortSignal, readonly string[]>();
   transporter.use("stream", (mail, done) => {
+    const only = mail.data.signal === undefined ? undefined : rests.get(mail.data.signal);
+    if (only !== undefined && !keepOnly(mail.message, only)) {
+      done(new BellhopError("invalid_address", { problem: "the block no longer names the recipients that are left" }));
+      return;
+    }
     const createStream = mail.message.createReadStream.bind(mail.message);
     mail.message.createReadStream = (readOptions) => {
       const stream = createStream(readOptions);
@@ -123,12 +131,14 @@ function openPool(create: CreateTransport, server: SmtpPlan["server"], { clock, 
 
   return {
     async send(mail, signal) {
+      if (mail.only !== undefined) rests.set(signal, mail.only);
       try {
         const info = await transporter.sendMail(toMessage(mail, signal));
         return { kind: "outcome", outcome: classifySent(info), status: Number.parseInt(info.response, 10) || null };
       } catch (error) {
         const written = streams.get(signal)?.readableDidRead === true;
-        const outcome = namingServer(classifySmtpError(error, written), server);
+        const refused = mail.only === undefined ? undefined : classifyRefusedRest(error);
+        const outcome = refused ?? namingServer(classifySmtpError(error, written), server);
         return { kind: "outcome", outcome, status: replyCodeOf(error) };
       }
     },
@@ -144,6 +154,17 @@ const namingServer = (outcome: Outcome, { host, port }: SmtpPlan["server"]): Out
   outcome.kind !== "delivered" && ON_THE_WAY.has(outcome.reason)
     ? { ...outcome, detail: `${host}:${port}: ${outcome.detail}` }
     : outcome;
+
+/**
+ * Narrows the envelope, where the library has already brought the addresses into the form in which it reports refusals.
+ * The message stays as the others got it. False when nobody is left.
+ */
+function keepOnly(message: Pick<MimeNode, "getEnvelope" | "setEnvelope">, only: readonly string[]): boolean {
+  const { from, to } = message.getEnvelope();
+  const left = to.filter((recipient) => only.includes(recipient));
+  message.setEnvelope({ from, to: left });
+  return left.length > 0;
+}
 
 function toMessage(mail: SmtpPlan["mail"], signal: AbortSignal) {
   if (mail.to.length + (mail.cc?.length ?? 0) + (mail.bcc?.length ?? 0) === 0) {

@@ -11,6 +11,8 @@ interface SmtpError extends Error {
   readonly permanent?: unknown;
   readonly originalCode?: unknown;
   readonly timeoutType?: unknown;
+  /** One for each recipient that was refused. */
+  readonly rejectedErrors?: unknown;
 }
 
 /** A server that answers 450 to strangers (greylisting) wants to be asked again after about a minute. Unit: milliseconds. */
@@ -108,16 +110,47 @@ interface SentInfo {
   readonly rejectedErrors?: readonly Error[] | undefined;
 }
 
-/** A server accepts a mail for some recipients and refuses others: delivered, with a warning for each refusal. */
+interface Refusal {
+  readonly recipient: string;
+  readonly isForNow: boolean;
+  readonly text: string;
+}
+
+function refusalOf(recipient: unknown, error: unknown): Refusal {
+  const isForNow = isSmtpError(error) && error.permanent === false;
+  const reply = error === undefined ? "" : `: ${replyOf(error)}`;
+  const text = `${String(recipient)} was refused${isForNow ? " for now" : ""}${reply}`;
+  return { recipient: String(recipient), isForNow, text };
+}
+
+/**
+ * A server accepts a mail for some recipients and refuses others: delivered, with a warning for each refusal. Those
+ * refused for now remain to be sent to.
+ */
 export function classifySent(info: SentInfo): Outcome {
   const providerId = typeof info.serverMessageId === "string" ? info.serverMessageId : info.messageId;
-  const warnings = info.rejected.map((recipient, index) => {
-    const refusal = info.rejectedErrors?.[index];
-    return `partial: ${String(recipient)} was refused${refusal === undefined ? "" : `: ${replyOf(refusal)}`}`;
-  });
+  const refusals = info.rejected.map((recipient, index) => refusalOf(recipient, info.rejectedErrors?.[index]));
+  const targets = refusals.filter(({ isForNow }) => isForNow).map(({ recipient }) => recipient);
   return {
     kind: "delivered",
     providerId,
-    ...(warnings.length === 0 ? {} : { warnings }),
+    ...(refusals.length === 0 ? {} : { warnings: refusals.map(({ text }) => `partial: ${text}`) }),
+    ...(targets.length === 0 ? {} : { remaining: { targets, afterMs: GREYLIST_DELAY_MS } }),
   };
 }
+
+/**
+ * What a mail comes to that was for the rest of its recipients alone, when the server refused every one of them for good;
+ * undefined when it was something else that failed.
+ */
+export function classifyRefusedRest(error: unknown): Outcome | undefined {
+  if (!isSmtpError(error) || error.code !== "EENVELOPE" || error.permanent !== true) return undefined;
+  const { rejectedErrors } = error;
+  if (!Array.isArray(rejectedErrors)) return undefined;
+  const refusals = rejectedErrors.map((refusal: unknown) => refusalOf(recipientOf(refusal), refusal));
+  if (refusals.length === 0 || refusals.some(({ isForNow }) => isForNow)) return undefined;
+  return { kind: "permanent", reason: "partial", detail: refusals.map(({ text }) => text).join("; ") };
+}
+
+const recipientOf = (refusal: unknown): unknown =>
+  refusal instanceof Error && "recipient" in refusal ? refusal.recipient : "a recipient";

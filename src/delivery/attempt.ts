@@ -74,7 +74,11 @@ export function logAttempt(
   const { to, reason, nextAttemptAtMs } = decision;
   const { id: deliveryId, destination } = delivery;
   const fields = { deliveryId, destination, attempt: attempt.number, reason, status: attempt.status };
-  if (to === "delivered") log.debug("delivered", fields);
-  else if (to === "dead") log.error("delivery given up", fields);
-  else log.warn("delivery attempt failed", { ...fields, retryInMs: Math.max(0, nextAttemptAtMs - clock.now()) });
+  const isInPart = reason === "partial";
+  if (to === "dead") log.error("delivery given up", fields);
+  else if (to !== "delivered") {
+    const retryInMs = Math.max(0, nextAttemptAtMs - clock.now());
+    log.warn(isInPart ? "delivered in part" : "delivery attempt failed", { ...fields, retryInMs });
+  } else if (isInPart) log.warn("delivered in part", fields);
+  else log.debug("delivered", fields);
 }

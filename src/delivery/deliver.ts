@@ -100,7 +100,9 @@ async function attemptOnce(job: Job): Promise<SendResult> {
     return unsent({ kind: "permanent", reason: "invalid-payload", detail: "the stored message cannot be read" });
   const { message, remarks } =
     payload.kind === "run" ? await runMessage(payload, job) : { message: textMessage(payload, job), remarks: [] };
-  const result = await withBlockContext(context, () => sendThrough(block, message, { transport, signal }));
+  const { only } = payload;
+  const addressed = only === undefined ? message : { ...message, only };
+  const result = await withBlockContext(context, () => sendThrough(block, addressed, { transport, signal }));
   if (result.outcome.kind !== "delivered" || remarks.length === 0) return result;
   return { ...result, outcome: { ...result.outcome, warnings: [...remarks, ...(result.outcome.warnings ?? [])] } };
 }

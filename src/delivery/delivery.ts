@@ -1,3 +1,4 @@
+import type { JsonObject } from "../base/json.ts";
 import type { Outcome, Reason } from "../channel/outcome.ts";
 import type { DeliveryRequest } from "../runs/delivery-request.ts";
 
@@ -56,4 +57,6 @@ export interface Settlement {
   readonly detail: string | null;
   readonly providerId: string | null;
   readonly uncertain: boolean;
+  /** Replaces the delivery's payload; default: it stays. */
+  readonly payload?: JsonObject;
 }

@@ -3,6 +3,7 @@ import { redact } from "../base/redactor.ts";
 import type { SendResult } from "../channel/transport.ts";
 import { type Deliver, logAttempt, type OpenDestination, readHistory, sendOnce } from "./attempt.ts";
 import type { Attempt, Delivery } from "./delivery.ts";
+import { expired } from "./partial.ts";
 import { type Decision, decide, needsHistory } from "./retry-policy.ts";
 import type { SettleQueue, StoreAccess, Traffic } from "./settle-queue.ts";
 import { insist, storeBackoffMs } from "./store-backoff.ts";
@@ -298,17 +299,16 @@ export class DestinationRun {
 
   async #expire(delivery: Delivery): Promise<void> {
     const { outbox, clock, onSettled } = this.#parts;
-    const to = delivery.attempts === 0 ? "suppressed" : "dead";
-    const detail = "expired before it could be sent";
+    const { to, reason, detail } = expired(delivery);
     await this.#insist("an expired delivery could not be ended", () =>
-      outbox.retire([delivery.id], to, "expired", detail),
+      outbox.retire([delivery.id], to, reason, detail),
     );
     onSettled({
       to,
       nextAttemptAtMs: clock.now(),
-      reason: "expired",
+      reason,
       detail,
-      providerId: null,
+      providerId: delivery.providerId,
       uncertain: delivery.uncertain,
       pauseUntilMs: null,
     });

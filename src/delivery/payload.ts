@@ -3,7 +3,12 @@ import type { Severity } from "../channel/message.ts";
 import type { RunMessage } from "../templating/context.ts";
 
 /** What a delivery row holds in order to be rendered: everything, so that it can be sent after the run is long gone. */
-export type Payload =
+export type Payload = PayloadContent & {
+  /** Targets of the destination that still lack the message; absent: all. */
+  readonly only?: readonly string[];
+};
+
+type PayloadContent =
   /** A message about a run, rendered for the channel when it is sent. */
   | {
       readonly kind: "run";
@@ -16,7 +21,7 @@ export type Payload =
   | { readonly kind: "text"; readonly title: string; readonly body: string };
 
 /** What a hook stores; read back by {@link readPayload}. */
-export const runPayload = (parts: Omit<Extract<Payload, { kind: "run" }>, "kind">): JsonObject => ({
+export const runPayload = (parts: Omit<Extract<PayloadContent, { kind: "run" }>, "kind">): JsonObject => ({
   template: parts.template,
   severity: parts.severity,
   vars: parts.vars,
@@ -28,8 +33,22 @@ const isObject = (value: JsonValue | undefined): value is JsonObject =>
 
 const text = (value: JsonValue | undefined): string => (typeof value === "string" ? value : "");
 
+/** Targets that a stored delivery is left for; null: all of its destination. */
+export function targetsLeft({ only }: JsonObject): readonly string[] | null {
+  return Array.isArray(only) ? only.filter((target) => typeof target === "string") : null;
+}
+
+/** The same message for these targets alone. */
+export const narrowedTo = (stored: JsonObject, only: readonly string[]): JsonObject => ({ ...stored, only });
+
 /** Reads a stored payload; null when it is of neither kind. */
 export function readPayload(stored: JsonObject): Payload | null {
+  const content = readContent(stored);
+  const only = targetsLeft(stored);
+  return content === null || only === null ? content : { ...content, only };
+}
+
+function readContent(stored: JsonObject): PayloadContent | null {
   const { template, severity, vars, context, title, body } = stored;
   if (typeof template === "string" && isObject(context)) {
     return {

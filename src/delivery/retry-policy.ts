@@ -3,8 +3,10 @@ import type { RetryProfileName } from "../channel/channel.ts";
 import type { Outcome } from "../channel/outcome.ts";
 import { nextDelayMs, RETRY_PROFILES } from "../channel/retry-profiles.ts";
 import type { Attempt, Delivery, Settlement } from "./delivery.ts";
+import { asFailure, type Failure, givenUp, refusedNow } from "./partial.ts";
+import { narrowedTo, targetsLeft } from "./payload.ts";
 
-type RetryOutcome = Extract<Outcome, { kind: "retry" }>;
+type RetryOutcome = Extract<Failure, { kind: "retry" }>;
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
@@ -22,7 +24,10 @@ export interface Decision extends Omit<Settlement, "attempt"> {
 }
 
 export interface DecisionInput {
-  readonly delivery: Pick<Delivery, "attempts" | "createdAtMs" | "expiresAtMs" | "uncertain">;
+  readonly delivery: Pick<
+    Delivery,
+    "attempts" | "createdAtMs" | "expiresAtMs" | "uncertain" | "providerId" | "payload"
+  >;
   readonly outcome: Outcome;
   readonly profile: RetryProfileName;
   /** Earlier attempts since the delivery was queued or replayed, oldest first. Asked for by {@link needsHistory}. */
@@ -43,29 +48,44 @@ export function needsHistory({
   profile,
   nowMs,
 }: Omit<DecisionInput, "history" | "random">): boolean {
-  if (outcome.kind !== "retry" || delivery.attempts === 0) return false;
+  const failure = asFailure(outcome);
+  if (failure?.kind !== "retry" || delivery.attempts === 0) return false;
   const { maxAgeMs } = RETRY_PROFILES[profile];
   // Half of the age: the next delay is not known yet, and no delay of a profile is longer than that.
-  return outcome.maxAttempts !== undefined || nowMs - delivery.createdAtMs > maxAgeMs / 2;
+  return failure.maxAttempts !== undefined || nowMs - delivery.createdAtMs > maxAgeMs / 2;
 }
 
 /** Where an attempt leaves its delivery: delivered, queued for another attempt, or dead with the reason. */
 export function decide(input: DecisionInput): Decision {
   const { delivery, outcome, nowMs } = input;
   const uncertain = delivery.uncertain || (outcome.kind === "retry" && outcome.ambiguous);
-  const ended = { nextAttemptAtMs: nowMs, providerId: null, uncertain, pauseUntilMs: null };
-  if (outcome.kind === "delivered") {
-    return { ...ended, to: "delivered", reason: null, detail: null, providerId: outcome.providerId ?? null };
-  }
-  if (outcome.kind === "permanent") return { ...ended, to: "dead", reason: outcome.reason, detail: outcome.detail };
+  // An earlier attempt may have been accepted for others.
+  const providerId = (outcome.kind === "delivered" ? outcome.providerId : undefined) ?? delivery.providerId;
+  const refused = refusedNow(outcome);
+  const left = refused ?? targetsLeft(delivery.payload);
+  const ended = {
+    nextAttemptAtMs: nowMs,
+    providerId,
+    uncertain,
+    pauseUntilMs: null,
+    ...(refused === null ? {} : { payload: narrowedTo(delivery.payload, refused) }),
+  };
+  const failure = asFailure(outcome);
+  if (failure === null) return { ...ended, to: "delivered", reason: null, detail: null };
+  const { kind, reason, detail } = failure;
+  // Who takes the message has it; that nobody else ever will is a remark on it, as it is after the first attempt.
+  if (kind === "permanent" && reason === "partial" && left !== null)
+    return { ...ended, to: "delivered", reason, detail };
+  if (kind === "permanent") return { ...ended, ...givenUp(reason, detail, left) };
   // The process is ending: the next one continues at once.
-  if (outcome.reason === "cancelled") return { ...ended, to: "queued", reason: outcome.reason, detail: outcome.detail };
-  return { ...ended, ...decideRetry(input, outcome) };
+  if (reason === "cancelled") return { ...ended, to: "queued", reason, detail };
+  return { ...ended, ...decideRetry(input, failure, left) };
 }
 
 type RetryDecision = Pick<Decision, "to" | "nextAttemptAtMs" | "reason" | "detail" | "pauseUntilMs">;
 
-function decideRetry(input: DecisionInput, outcome: RetryOutcome): RetryDecision {
+/** @param left Targets that still lack the message, when others have it. */
+function decideRetry(input: DecisionInput, outcome: RetryOutcome, left: readonly string[] | null): RetryDecision {
   const { delivery, profile: profileName, nowMs, random } = input;
   const profile = RETRY_PROFILES[profileName];
   const attempts = delivery.attempts + 1;
@@ -73,12 +93,12 @@ function decideRetry(input: DecisionInput, outcome: RetryOutcome): RetryDecision
   const isQuota = asked !== undefined && asked > LONGEST_RATE_LIMIT_MS;
   const delayMs = nextDelayMs(profile, attempts, { random, ...(asked === undefined ? {} : { afterMs: asked }) });
   const nextAttemptAtMs = nowMs + delayMs;
-  const pauseUntilMs = asked === undefined ? null : nowMs + asked;
+  // A wait for some of the targets holds up nobody who takes messages.
+  const isForAll = left === null || outcome.reason === "rate-limited";
+  const pauseUntilMs = asked === undefined || !isForAll ? null : nowMs + asked;
   const dead = (reason: RetryDecision["reason"], detail: string): RetryDecision => ({
-    to: "dead",
+    ...givenUp(reason, detail, left),
     nextAttemptAtMs: nowMs,
-    reason,
-    detail,
     pauseUntilMs,
   });
 
@@ -97,13 +117,13 @@ function decideRetry(input: DecisionInput, outcome: RetryOutcome): RetryDecision
     return dead("expired", `no attempt left before it expires; the last one: ${outcome.detail}`);
   }
   // A wait that the provider asked for is kept, however long: giving up would lose the message for obeying.
-  if (outcome.afterMs === undefined && nextAttemptAtMs - firstAttemptMs(input) > profile.maxAgeMs) {
+  if ((outcome.afterMs === undefined || !isForAll) && nextAttemptAtMs - firstAttemptMs(input) > profile.maxAgeMs) {
     return dead("expired", `tried for too long; the last attempt: ${outcome.detail}`);
   }
   return {
     to: "queued",
     nextAttemptAtMs,
-    reason: isQuota ? "quota" : outcome.reason,
+    reason: isQuota && isForAll ? "quota" : outcome.reason,
     detail: outcome.detail,
     pauseUntilMs,
   };

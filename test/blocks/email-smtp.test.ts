@@ -62,6 +62,13 @@ describe("email-smtp", () => {
     expect(plan({}, { body: "b", html: "<p>x</p>" }).mail.html).toMatch(/^<!doctype html>.*<p>x<\/p>/s);
   });
 
+  it("goes to some of its recipients alone where it is asked to", () => {
+    const { mail } = plan({ cc: ["cc@example.org"] }, { body: "b", only: ["cc@example.org"] });
+
+    expect(mail).toMatchObject({ to: ["oncall@example.org"], cc: ["cc@example.org"], only: ["cc@example.org"] });
+    expect(plan().mail).not.toHaveProperty("only");
+  });
+
   it("takes the first line for the subject when there is no title", () => {
     expect(plan({}, { body: "first line\nsecond" }).mail.subject).toBe("first line");
   });

@@ -207,6 +207,61 @@ describe("smtp executor", () => {
     expect(mails()[0]?.envelope.to).toEqual(["one@example.org"]);
   });
 
+  it("names the recipients refused for now, to be sent to alone", async () => {
+    const { inbox, send, mails } = await open();
+    inbox.refuseNext(
+      { at: "rcpt", code: 450, text: "4.2.0 greylisted", recipient: "one@example.org" },
+      { at: "rcpt", code: 550, text: "5.1.1 no such user", recipient: "two@example.org" },
+    );
+
+    const { outcome } = await send(undefined, { bcc: ["hidden@example.org"] });
+
+    expect(outcome).toMatchObject({
+      kind: "delivered",
+      warnings: [
+        "partial: one@example.org was refused for now: 450 4.2.0 greylisted",
+        "partial: two@example.org was refused: 550 5.1.1 no such user",
+      ],
+      remaining: { targets: ["one@example.org"], afterMs: 60_000 },
+    });
+    expect(mails()[0]?.envelope.to).toEqual(["hidden@example.org"]);
+  });
+
+  it("hands the same mail to some of its recipients alone", async () => {
+    const { send, mails } = await open();
+
+    const { outcome } = await send(undefined, { only: ["two@example.org", "stranger@example.org"] });
+
+    expect(outcome).toEqual({ kind: "delivered", providerId: "<d-1@hub.example>" });
+    expect(mails()).toMatchObject([
+      {
+        envelope: { from: "alerts@hub.example", to: ["two@example.org"] },
+        mail: { to: ["one@example.org", "two@example.org"], messageId: "<d-1@hub.example>" },
+      },
+    ]);
+  });
+
+  it("sends nothing when none of those is a recipient", async () => {
+    const { send, mails } = await open();
+
+    const { outcome } = await send(undefined, { only: ["stranger@example.org"] });
+
+    expect(outcome).toMatchObject({ kind: "permanent", reason: "invalid-config" });
+    expect(mails()).toEqual([]);
+  });
+
+  it.each([
+    { codes: [550, 550], outcome: { kind: "permanent", reason: "partial" } },
+    { codes: [550, 450], outcome: { kind: "retry", afterMs: 60_000 } },
+    { codes: [450, 550], outcome: { kind: "retry", afterMs: 60_000 } },
+  ])("judges a rest that is refused with $codes", async ({ codes, outcome }) => {
+    const { inbox, send } = await open();
+    const only = ["one@example.org", "two@example.org"];
+    inbox.refuseNext(...codes.map((code, index) => ({ at: "rcpt" as const, code, recipient: only[index] ?? "" })));
+
+    expect((await send(undefined, { only, bcc: ["hidden@example.org"] })).outcome).toMatchObject(outcome);
+  });
+
   it("leaves open whether a mail was taken when the connection breaks while it is handed over", async () => {
     const { inbox, send } = await open();
     inbox.refuseNext({ at: "data", drop: true });

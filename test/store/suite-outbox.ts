@@ -287,6 +287,35 @@ export function outboxStoreSuite(open: StoreOpener): void {
       });
     });
 
+    it("writes a changed payload with the move, and else leaves it as it is", async () => {
+      await using fixture = await open();
+      const { outbox } = fixture.store;
+      const [request] = await enqueue(fixture.store, {});
+      const id = request?.id ?? "";
+      await claimFrom(outbox);
+      const payload = { template: "run-failed", only: ["two@example.org"] };
+
+      await outbox.settle([aSettlement(id, { to: "queued", payload })]);
+      expect((await outbox.read(id))?.payload).toEqual(payload);
+
+      expect((await claimFrom(outbox))[0]?.payload).toEqual(payload);
+      await outbox.settle([aSettlement(id, { attempt: anAttempt(id, { number: 2 }) })]);
+      expect(await outbox.read(id)).toMatchObject({ status: "delivered", payload });
+    });
+
+    it("keeps the payload when the move is refused", async () => {
+      await using fixture = await open();
+      const { outbox } = fixture.store;
+      const [request] = await enqueue(fixture.store, {});
+      const id = request?.id ?? "";
+      await bringTo(outbox, id, "delivered");
+
+      const failure = await outbox.settle([aSettlement(id, { to: "queued", payload: {} })]).catch(errorCode);
+
+      expect(failure).toBe("delivery_move_refused");
+      expect((await outbox.read(id))?.payload).toEqual(request?.payload);
+    });
+
     const pairs = STATUSES.flatMap((from) => STATUSES.map((to) => ({ from, to })));
     it.each(pairs)("from $from to $to only if the table of moves allows it", async ({ from, to }) => {
       await using fixture = await open();

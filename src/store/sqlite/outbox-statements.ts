@@ -95,6 +95,9 @@ export const SETTLE = query<
      provider_id = ?, detail = ?, updated_at_ms = ?, lease_id = null where seq = ?`,
 );
 
+/** Primary key. */
+export const SET_PAYLOAD = query<[payload: string, seq: number]>("update deliveries set payload = ? where seq = ?");
+
 /** Unique index on id. */
 export const RELEASE = query<[nextAttemptAtMs: number, nowMs: number, id: string]>(
   `update deliveries set status = 'queued', lease_id = null, next_attempt_at_ms = ?, updated_at_ms = ?

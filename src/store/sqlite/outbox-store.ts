@@ -15,8 +15,21 @@ function checkMove(id: string, from: DeliveryStatus | undefined, to: DeliverySta
   throw new BellhopError("delivery_move_refused", { deliveryId: id, from: from ?? "not stored", to });
 }
 
+/** A settlement with its JSON as it is stored; `payload` is null where it stays. */
+interface PreparedSettlement {
+  readonly settlement: Settlement;
+  readonly outcome: string;
+  readonly payload: string | null;
+}
+
+const prepare = (settlement: Settlement): PreparedSettlement => ({
+  settlement,
+  outcome: toJson(settlement.attempt.outcome),
+  payload: settlement.payload === undefined ? null : toJson(settlement.payload),
+});
+
 /** @throws delivery_move_refused; nothing of the batch is written then */
-function settleOne(db: Database, settlement: Settlement, outcome: string): void {
+function settleOne(db: Database, { settlement, outcome, payload }: PreparedSettlement): void {
   const { attempt, to, uncertain, reason, providerId, detail } = settlement;
   const now = db.get(sql.WHERE_NOW, attempt.deliveryId);
   checkMove(attempt.deliveryId, now?.status, to);
@@ -37,6 +50,7 @@ function settleOne(db: Database, settlement: Settlement, outcome: string): void 
     endedAtMs,
     now.seq,
   );
+  if (payload !== null) db.run(sql.SET_PAYLOAD, payload, now.seq);
 }
 
 /** Ends what may end from where it is; what has ended already stays as it ended. */
@@ -93,9 +107,9 @@ export function openOutboxStore({ queue, read, clock }: Session, enqueued: Enque
 
     settle: async (settlements) => {
       if (settlements.length === 0) return;
-      const batch = settlements.map((settlement) => ({ settlement, outcome: toJson(settlement.attempt.outcome) }));
+      const batch = settlements.map(prepare);
       await queue.submit((db) => {
-        for (const { settlement, outcome } of batch) settleOne(db, settlement, outcome);
+        for (const prepared of batch) settleOne(db, prepared);
       });
     },
 
