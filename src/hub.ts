@@ -17,6 +17,7 @@ import { openLogger } from "./config/log.ts";
 import { openDeliver } from "./delivery/deliver.ts";
 import { type Dispatcher, type DrainReport, startDispatcher } from "./delivery/dispatcher.ts";
 import { directDelivery } from "./delivery/direct.ts";
+import { tellSending } from "./engine/crash.ts";
 import type { EngineContext } from "./engine/engine-context.ts";
 import { declaredDeliveries } from "./hooks/declared.ts";
 import { holdLease } from "./hooks/lease.ts";
@@ -54,6 +55,12 @@ export interface HubPorts {
   readonly clock?: Clock;
   readonly random?: Random;
 }
+
+/**
+ * How long a process that was told to stop, or that an error ends, goes on sending. Docker kills 10 seconds after it
+ * asked. Source: Docker docs, `docker stop --time`.
+ */
+const LAST_DRAIN_MS = 5_000;
 
 const databasePath = (config: Config): string => join(config.home, "bellhop.db");
 
@@ -99,8 +106,9 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
   const random = ports.random ?? systemRandom;
   const lease = building.use(await holdLease({ leases: store.leases, clock, log }));
   const deliver = openDeliver({ catalog: core.catalog, transport: core.transport, context: core.blockContext, clock });
+  const onBusy = (isBusy: boolean): void => tellSending(engine, isBusy);
   const dispatcher = building.use(
-    startDispatcher({ outbox: store.outbox, deliver, clock, random, leaseId: lease.id, log }),
+    startDispatcher({ outbox: store.outbox, deliver, clock, random, leaseId: lease.id, log, onBusy }),
   );
   const declared = declaredDeliveries({ clock, newId, uiUrl: config.uiUrl, hubName: config.hubName });
   const engine: EngineContext = {
@@ -112,11 +120,24 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
     listeners: [declared],
     uiUrl: config.uiUrl,
     apiUrl: null,
+    finish: () => finish(),
   };
   const { runs, leases, outbox } = store;
   const sweep = () => sweepDeadRuns({ leases, runs, outbox, listeners: [declared], clock, leaseId: lease.id, log });
   const sweeper = building.use(startSweeper({ sweep, rescan: () => dispatcher.rescan(), clock, log }));
   const owned = building.move();
+  let isDraining = false;
+  const drain = async (deadlineMs: number): Promise<DrainReport> => {
+    isDraining = true;
+    await sweeper.settled();
+    await store.runs.flush();
+    return dispatcher.drain({ deadlineMs });
+  };
+  const finish = async (): Promise<void> => {
+    // Whoever is told to stop while it drains already has waited long enough.
+    if (!isDraining) await drain(Math.min(config.drainTimeoutMs, LAST_DRAIN_MS));
+    await owned.disposeAsync();
+  };
   return {
     ...core,
     engine,
@@ -126,11 +147,7 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
       lease.removeSync();
       store.closeSync();
     },
-    drain: async (options) => {
-      await sweeper.settled();
-      await store.runs.flush();
-      return dispatcher.drain({ deadlineMs: options?.deadlineMs ?? config.drainTimeoutMs });
-    },
+    drain: (options) => drain(options?.deadlineMs ?? config.drainTimeoutMs),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -40,6 +40,8 @@ export interface DispatcherParts extends StoreAccess {
   readonly leaseId: string;
   /** Destinations worked on at the same time. Default 64. */
   readonly concurrency?: number;
+  /** Told when there begins to be something to send, now or later, and when there is nothing any more. */
+  readonly onBusy?: (isBusy: boolean) => void;
 }
 
 /**
@@ -83,6 +85,7 @@ class InProcessDispatcher implements Dispatcher {
   #rescanTimer: { readonly atMs: number; readonly handle: Disposable } | undefined;
   #rescanCostMs = 0;
   #fruitless = 0;
+  #isBusy = false;
   #closed = false;
 
   constructor(parts: DispatcherParts) {
@@ -96,7 +99,9 @@ class InProcessDispatcher implements Dispatcher {
   }
 
   wake(destination: string, atMs: number): void {
-    if (!this.#closed) this.#heap.wake(destination, atMs);
+    if (this.#closed) return;
+    this.#heap.wake(destination, atMs);
+    this.#tellBusy();
   }
 
   async rescan(): Promise<void> {
@@ -141,6 +146,14 @@ class InProcessDispatcher implements Dispatcher {
     // From here on a result that the store refuses is tried a few times only, so that the runs end all the same.
     await this.#settle[Symbol.asyncDispose]();
     await this.#idle();
+    this.#tellBusy();
+  }
+
+  #tellBusy(): void {
+    const isBusy = this.#runs.size + this.#queue.size + this.#heap.size > 0;
+    if (isBusy === this.#isBusy) return;
+    this.#isBusy = isBusy;
+    this.#parts.onBusy?.(isBusy);
   }
 
   #inFlight(): number {
@@ -159,6 +172,7 @@ class InProcessDispatcher implements Dispatcher {
     if (this.#runs.has(destination)) this.#woken.add(destination);
     else if (this.#hasPlace()) this.#start(destination);
     else this.#enqueue(destination);
+    this.#tellBusy();
   }
 
   #hasPlace(): boolean {
@@ -226,6 +240,7 @@ class InProcessDispatcher implements Dispatcher {
     if (worked) this.#fruitless = 0;
     if (this.#woken.delete(destination)) this.#onDue(destination);
     this.#startQueued();
+    this.#tellBusy();
   }
 
   /** A destination was due and gave nothing: another process works on it. Looks again, more and more rarely. */

@@ -8,6 +8,8 @@ const LONGEST_WAIT_MS = 30_000;
 
 /** All that a dispatcher asks of whatever distributes work: look at this destination at this instant. */
 export interface WakePort extends Disposable {
+  /** Wakes still to come. */
+  readonly size: number;
   /** @param atMs Epoch milliseconds; the past means now. */
   wake(destination: string, atMs: number): void;
 }
@@ -56,6 +58,9 @@ export function startWakeHeap(parts: {
   };
 
   return {
+    get size() {
+      return heap.length;
+    },
     wake(destination, atMs) {
       // Nothing waits for what is due already: a timer of 0 ms costs a turn of the event loop.
       if (atMs <= clock.now()) {

@@ -1,7 +1,7 @@
 import type { ActiveRun } from "./active-run.ts";
 import type { Interruption } from "./interruption.ts";
 
-/** Told when the first run of this process begins and when the last one has ended. */
+/** Told when this process begins to have something that its end would cut off, and when it has nothing left. */
 export interface ActivityWatcher {
   begin(): void;
   end(): void;
@@ -9,25 +9,46 @@ export interface ActivityWatcher {
 
 // Process-wide by nature: a signal or an exit ends all runs of the process, whatever hub they belong to.
 const active = new Set<ActiveRun>();
+/** Engines whose runs left something to send. */
+const sending = new Set<ActiveRun["engine"]>();
+let ending: Promise<void> | undefined;
+
+const isQuiet = (): boolean => active.size === 0 && sending.size === 0;
 
 /** Every run goes through here from before its first state until its hooks are done. */
 export function track(run: ActiveRun, watcher: ActivityWatcher): void {
-  if (active.size === 0) watcher.begin();
+  if (isQuiet()) watcher.begin();
   active.add(run);
 }
 
 export function untrack(run: ActiveRun, watcher: ActivityWatcher): void {
   active.delete(run);
-  if (active.size === 0) watcher.end();
+  if (isQuiet()) watcher.end();
   run.settle();
+}
+
+/** What the runs of this engine left to send counts like a run under way: the process ends with it, not before it. */
+export function trackSending(engine: ActiveRun["engine"], isSending: boolean, watcher: ActivityWatcher): void {
+  const wasQuiet = isQuiet();
+  if (isSending) sending.add(engine);
+  else sending.delete(engine);
+  if (wasQuiet !== isQuiet()) watcher[wasQuiet ? "begin" : "end"]();
+}
+
+/** While the process is being ended: resolves if it goes on after all. */
+export const processEnding = (): Promise<void> | undefined => ending;
+
+export function setProcessEnding(goesOn: Promise<void> | undefined): void {
+  ending = goesOn;
 }
 
 /** Runs that have not ended, innermost first. */
 export const openRuns = (): ActiveRun[] =>
   [...active].filter((run) => !run.record.state.isFinal()).toSorted((a, b) => b.depth - a.depth);
 
-/** All engines with a run under way. */
-export const activeEngines = (): Set<ActiveRun["engine"]> => new Set([...active].map((run) => run.engine));
+/** All engines with a run under way, or with something to send. */
+export const activeEngines = (): Set<ActiveRun["engine"]> =>
+  new Set([...sending, ...[...active].map(({ engine }) => engine)]);
 
 const isWithin = (run: ActiveRun, root: ActiveRun): boolean => {
   for (let at: ActiveRun | undefined = run; at !== undefined; at = at.caller?.run) if (at === root) return true;
@@ -45,8 +66,12 @@ async function interruptInTurn(runs: readonly ActiveRun[], interruption: Interru
   }
 }
 
-/** Ends every run of the process, innermost first. */
-export const interruptAll = (interruption: Interruption): Promise<void> => interruptInTurn(openRuns(), interruption);
+/** Ends every run of the process, innermost first, and waits for the hooks also of those that had ended just before. */
+export async function interruptAll(interruption: Interruption): Promise<void> {
+  const ended = [...active].filter((run) => run.record.state.isFinal());
+  await interruptInTurn(openRuns(), interruption);
+  await Promise.all(ended.map((run) => run.settled()));
+}
 
 /** Ends the run and all runs started inside it, innermost first. */
 export const interruptTree = (root: ActiveRun, interruption: Interruption): Promise<void> =>

@@ -10,7 +10,7 @@ import {
 import { TimeoutError } from "../states/run-errors.ts";
 import type { State } from "../states/state.ts";
 import { type ActiveRun, interruptAround } from "./active-run.ts";
-import { interruptInside, interruptTree, untrack } from "./active-runs.ts";
+import { interruptInside, interruptTree, processEnding, untrack } from "./active-runs.ts";
 import { callBody } from "./body.ts";
 import type { BodyOutcome } from "./body-outcome.ts";
 import { crashedState, watcher } from "./crash.ts";
@@ -105,7 +105,8 @@ export async function supervise(
   } finally {
     signal?.removeEventListener("abort", onAbort);
     untrack(run, watcher);
-    if (run.caller === null && run.interruption?.hold !== undefined) await run.interruption.hold;
+    // While the process is being ended, its outermost code does not go on; that could end it in another way.
+    if (run.caller === null) await (run.interruption?.hold ?? processEnding());
   }
 }
 

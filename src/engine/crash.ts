@@ -5,7 +5,15 @@ import { Crashed } from "../states/constructors.ts";
 import { keepThrown, type State } from "../states/state.ts";
 import type { RunChange } from "../runs/run-store.ts";
 import type { ActiveRun } from "./active-run.ts";
-import { activeEngines, type ActivityWatcher, interruptAll, openRuns } from "./active-runs.ts";
+import {
+  activeEngines,
+  type ActivityWatcher,
+  interruptAll,
+  openRuns,
+  processEnding,
+  setProcessEnding,
+  trackSending,
+} from "./active-runs.ts";
 import { mirror, prepare } from "./enter.ts";
 import {
   type Interruption,
@@ -55,49 +63,94 @@ function crashChanges(run: ActiveRun, interruption: Interruption): RunChange[] {
   return run.tracking === null ? [change] : [mirror(run, run.tracking, state), change];
 }
 
+interface Ending {
+  /** The interruption that the runs get; the outermost callers get its error once `hold` resolves. */
+  readonly interruption: (hold: Promise<void>) => Interruption;
+  /** False: somebody else listens too, and decides what happens next. */
+  readonly isOurs: () => boolean;
+  /** Ends the process. */
+  readonly end: () => void;
+}
+
 /**
- * Ends every run with its hooks, stores everything, and then does `finish`. Callers get the error only when `finish`
- * lets them, because what they do with it could end the process in another way.
+ * Ends every run with its hooks, stores everything, sends what is due, and then ends the process. Callers get the error
+ * only when the process goes on, because what they do with it could end the process in another way.
  */
-async function endAllRuns(
-  why: (hold: Promise<void>) => Interruption,
-  finish: (release: () => void) => void,
-): Promise<void> {
-  const engines = activeEngines();
+async function endAllRuns({ interruption, isOurs, end }: Ending): Promise<void> {
+  // What Node would do next is the same with or without this error: end, for the reason that came first.
+  const later: unknown[] = [];
+  const onLater = (error: unknown): void => void later.push(error);
+  process.on("uncaughtException", onLater);
   const { promise: hold, resolve: release } = Promise.withResolvers<void>();
-  await interruptAll(why(hold));
-  for (const engine of engines) {
-    try {
-      await engine.runs.flush();
-    } catch (error) {
-      engine.log.error("runs could not be stored", { error: redact(messageOf(error)) });
-    }
+  setProcessEnding(hold);
+  const engines = activeEngines();
+  // When nothing is left that could wake the process, a hook that is still out can never settle.
+  const { promise: idle, resolve: onIdleNow } = Promise.withResolvers<unknown>();
+  process.once("beforeExit", onIdleNow);
+  await Promise.race([interruptAll(interruption(hold)), idle]);
+  process.off("beforeExit", onIdleNow);
+  await eachOf(engines, "runs could not be stored", (engine) => engine.runs.flush());
+  if (isOurs()) {
+    await eachOf(engines, "messages could not be sent", (engine) => engine.finish?.());
+    process.off("uncaughtException", onLater);
+    return end();
   }
-  finish(release);
+  process.off("uncaughtException", onLater);
+  setProcessEnding(undefined);
+  if (isWatching) startListening();
+  release();
+  if (later.length > 0) throwUncaught(later[0]);
+}
+
+async function eachOf(
+  engines: ReadonlySet<ActiveRun["engine"]>,
+  problem: string,
+  work: (engine: ActiveRun["engine"]) => Promise<void> | undefined,
+): Promise<void> {
+  const guarded = async (engine: ActiveRun["engine"]): Promise<void> => {
+    try {
+      await work(engine);
+    } catch (error) {
+      engine.log.error(problem, { error: redact(messageOf(error)) });
+    }
+  };
+  await Promise.all([...engines].map(guarded));
+}
+
+/** Without a listener Node prints it, below the line that throws, and exits. */
+function throwUncaught(error: unknown): void {
+  process.nextTick(() => {
+    throw error; // The program's own error, thrown again now that its runs are stored.
+  });
 }
 
 function onSignal(signal: NodeJS.Signals): void {
   // Off at once, so that a second signal ends the process without waiting for anybody's hooks.
   stopListening();
-  const finish = (release: () => void): void => {
-    // Whoever listens as well has taken over what the signal does.
-    if (process.listenerCount(signal) > 0) release();
-    else process.kill(process.pid, signal);
-  };
-  void endAllRuns((hold) => interruptedBySignal(signal, hold), finish);
+  void endAllRuns({
+    interruption: (hold) => interruptedBySignal(signal, hold),
+    isOurs: () => process.listenerCount(signal) === 0,
+    end: () => process.kill(process.pid, signal),
+  });
 }
 
 function onUncaught(error: unknown): void {
   // Another listener means that the program goes on, and so do its runs.
   if (process.listenerCount("uncaughtException") > 1) return;
   stopListening();
-  const finish = (release: () => void): void =>
-    // Without a listener Node prints it and exits, as it would have done.
-    process.nextTick(() => {
-      release();
-      throw error;
-    });
-  void endAllRuns((hold) => interruptedByUncaught(error, describe(error), hold), finish);
+  void endAllRuns({
+    interruption: (hold) => interruptedByUncaught(error, describe(error), hold),
+    isOurs: () => true,
+    end: () => throwUncaught(error),
+  });
+}
+
+let isWatching = false;
+
+function startListening(): void {
+  stopListening();
+  process.on("uncaughtException", onUncaught);
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
 }
 
 function stopListening(): void {
@@ -105,18 +158,23 @@ function stopListening(): void {
   for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
 }
 
-/** Listens to the end of the process, but only while runs are active. */
+/** Listens to the end of the process, but only while there is something that it would cut off. */
 export const watcher: ActivityWatcher = {
   begin: () => {
+    isWatching = true;
     // Before the listeners that close the store, which are older.
     process.prependListener("exit", onExit);
     process.prependListener("beforeExit", onIdle);
-    process.on("uncaughtException", onUncaught);
-    for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+    if (processEnding() === undefined) startListening();
   },
   end: () => {
+    isWatching = false;
     process.off("exit", onExit);
     process.off("beforeExit", onIdle);
     stopListening();
   },
 };
+
+/** Says whether runs of this engine left something to send, now or later. */
+export const tellSending = (engine: ActiveRun["engine"], isSending: boolean): void =>
+  trackSending(engine, isSending, watcher);

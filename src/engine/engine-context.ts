@@ -17,4 +17,6 @@ export interface EngineContext {
   /** Base of links to runs, without a trailing slash; null when none is configured. */
   readonly uiUrl: string | null;
   readonly apiUrl: string | null;
+  /** The process is about to end: sends what is due, within seconds, and closes. Absent: nothing is sent. */
+  readonly finish?: () => Promise<void>;
 }

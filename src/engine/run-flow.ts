@@ -11,7 +11,7 @@ import { secretTexts, storedParameters } from "../runs/stored-parameters.ts";
 import { Pending, Retrying, Running } from "../states/constructors.ts";
 import { acceptState, type State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
-import { track } from "./active-runs.ts";
+import { processEnding, track } from "./active-runs.ts";
 import { attempt, crash, fail, logEnd, supervise } from "./attempt.ts";
 import { watcher } from "./crash.ts";
 import type { AnyFlow, CallOptions, Ended, Participants } from "./definition.ts";
@@ -45,7 +45,8 @@ const NO_LABELS: Readonly<Record<string, string>> = {};
  */
 export async function runFlow(call: FlowCall): Promise<Ended> {
   const caller = currentFrame() ?? null;
-  if (caller !== null) checkBoundary(caller);
+  if (caller === null) await processEnding();
+  else checkBoundary(caller);
   const { args, refusal } = call.flow.parameters === null ? { args: call.args, refusal: null } : await validated(call);
   using _masked = maskWhile(secretTexts(namedParameters(args)));
   const tracking = trackInParent(call, caller?.run.flow ?? null);

@@ -12,7 +12,7 @@ import { TaskRun } from "../runs/run-view.ts";
 import { Pending, Retrying, Running } from "../states/constructors.ts";
 import type { State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
-import { track } from "./active-runs.ts";
+import { processEnding, track } from "./active-runs.ts";
 import { attempt, crash, fail, finish, supervise } from "./attempt.ts";
 import { watcher } from "./crash.ts";
 import type { AnyTask, CallOptions, Ended, Participants, RunnableInfo } from "./definition.ts";
@@ -46,7 +46,8 @@ export const retryPolicy = ({ retries, retryDelaySeconds: delays, retryJitterFac
  */
 export async function runTask(call: TaskCall): Promise<Ended> {
   const caller = currentFrame() ?? null;
-  if (caller !== null) checkBoundary(caller);
+  if (caller === null) await processEnding();
+  else checkBoundary(caller);
   const record = newTaskRun(call, caller);
   const run = new ActiveRun({
     engine: call.engine,
