@@ -1,9 +1,30 @@
 import type { z } from "zod";
 import { currentFrame } from "./engine/active-run.ts";
 import { callable, merged } from "./engine/callable.ts";
-import type { AnyFn, BodyValue, CallOptions, Ended, FlowInfo, RunOptions } from "./engine/definition.ts";
-import { checkFn, checkKeys, checkNameMaker, checkRunnable, type RunnableOptions } from "./engine/options.ts";
+import type {
+  AnyFlow,
+  AnyFn,
+  AnyTask,
+  BodyValue,
+  CallOptions,
+  Ended,
+  FlowInfo,
+  Participants,
+  RunOptions,
+  StateHandler,
+  TerminalStateHandler,
+} from "./engine/definition.ts";
+import {
+  checkFn,
+  checkKeys,
+  checkNameMaker,
+  checkRunnable,
+  optionalCount,
+  type RunnableOptions,
+} from "./engine/options.ts";
 import { runFlow } from "./engine/run-flow.ts";
+import { onFailureCallback } from "./hooks/callback-factory.ts";
+import { FunctionList } from "./hooks/function-list.ts";
 import { FLOW_EVENTS, HookLists } from "./hooks/attach.ts";
 import type { FlowHook, HookList } from "./hooks/hook.ts";
 import { currentHub } from "./hub.ts";
@@ -25,12 +46,25 @@ export interface FlowHooks {
   readonly onCrashed?: HookList<FlowHook>;
 }
 
+/** Prefect 1's way of taking part: handlers see a state before it is stored, and may replace it. */
+export interface FlowHandlers {
+  readonly stateHandlers?: HookList<StateHandler<AnyFlow>>;
+  /** For every task run in the flow, after the task's own handlers. */
+  readonly taskStateHandlers?: HookList<StateHandler<AnyTask>>;
+  /** Called on every failed attempt, after all handlers. */
+  readonly onFailureCallback?: ((flow: AnyFlow, state: State) => unknown) | null;
+  /** May replace the final state. */
+  readonly terminalStateHandler?: TerminalStateHandler | null;
+}
+
 export interface FlowOptions<S extends z.ZodType | undefined = z.ZodType | undefined>
-  extends RunnableOptions, FlowHooks {
+  extends RunnableOptions, FlowHooks, FlowHandlers {
   /** The one object that the body takes; arguments are checked, and defaults filled in, before it runs. */
   readonly parameters?: S;
   /** `"hi-{foo}"` over the parameters, or a function that may read `runtime.flowRun`. Default: two words. */
   readonly flowRunName?: string | (() => string | PromiseLike<string>) | null;
+  /** Task runs that `submit` and `map` run at the same time. Default: all of them. */
+  readonly maxConcurrentTasks?: number | null;
 }
 
 /** What a call of the flow gives: of a state that the body made itself, the data in it. */
@@ -52,6 +86,8 @@ export interface Flow<A extends readonly unknown[] = never[], R = unknown> exten
   onFailure<H extends FlowHook>(hook: H): H;
   onCancellation<H extends FlowHook>(hook: H): H;
   onCrashed<H extends FlowHook>(hook: H): H;
+  /** Adds a state handler behind the others. */
+  onStateChange<H extends StateHandler<AnyFlow>>(handler: H): H;
 }
 
 const OPTIONS: readonly string[] = [
@@ -66,6 +102,15 @@ const OPTIONS: readonly string[] = [
   "parameters",
   "flowRunName",
   "hookTimeoutSeconds",
+  "logPrints",
+  "persistResult",
+  "resultStorage",
+  "resultSerializer",
+  "maxConcurrentTasks",
+  "stateHandlers",
+  "taskStateHandlers",
+  "onFailureCallback",
+  "terminalStateHandler",
   ...FLOW_EVENTS,
 ];
 
@@ -116,24 +161,46 @@ function makeFlow(given: FlowOptions, fn: AnyFn): Flow {
   checkKeys(given, OPTIONS, "flow");
   const options = { ...given };
   const info = checkRunnable(options, fn.name);
-  const hooks = new HookLists(FLOW_EVENTS, options, info.hookTimeoutSeconds);
+  const hooks = new HookLists(FLOW_EVENTS, options, info.hookTimeoutSeconds, () => changed());
+  const handlers = new FunctionList<StateHandler>("stateHandlers", options.stateHandlers);
+  const taskHandlers = new FunctionList<StateHandler>("taskStateHandlers", options.taskStateHandlers);
+  const callback = options.onFailureCallback == null ? [] : [onFailureCallback(options.onFailureCallback)];
+  const terminal = options.terminalStateHandler == null ? null : checkFn("terminalStateHandler", options.terminalStateHandler);
+  const participate = (): Participants => ({
+    ...hooks.participants,
+    handlers: [...handlers.items, ...callback],
+    taskHandlers: taskHandlers.items,
+    terminal,
+    commitHooks: [],
+    rollbackHooks: [],
+  });
+  let participants = participate();
+  const changed = (): void => {
+    participants = participate();
+  };
   const start = async (args: readonly unknown[], call: CallOptions): Promise<Ended> => {
     // A call inside a run belongs to the hub of that run.
     const engine = currentFrame()?.run.engine ?? (await currentHub()).engine;
-    return runFlow({ engine, flow: self, participants: hooks.participants, args, options: call });
+    return runFlow({ engine, flow: self, participants, args, options: call });
   };
   const properties = {
     ...info,
     fn,
     parameters: checkSchema(options.parameters),
     flowRunName: checkNameMaker("flowRunName", options.flowRunName),
+    maxConcurrentTasks: optionalCount("maxConcurrentTasks", options.maxConcurrentTasks),
     run: async (args: readonly unknown[] = [], { returnState = false, ...call }: RunOptions = {}) => {
       const ended = await start(args, call);
       return returnState ? ended.state : valueOf(ended);
     },
     withOptions: (updates: FlowOptions) =>
-      makeFlow(merged({ ...options, tags: info.tags, ...hooks.asOptions() }, updates), fn),
+      makeFlow(merged({ ...options, tags: info.tags, ...hooks.asOptions(), stateHandlers: handlers.items }, updates), fn),
     ...hooks.registrars(),
+    onStateChange: <H extends StateHandler>(handler: H): H => {
+      handlers.add(handler);
+      changed();
+      return handler;
+    },
   };
   const call = async (...args: readonly unknown[]): Promise<unknown> => valueOf(await start(args, NO_OPTIONS));
   // What the call takes and gives is what `fn` does; the overloads of `flow` say so, the code need not know.

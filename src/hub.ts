@@ -19,6 +19,7 @@ import { type Dispatcher, type DrainReport, startDispatcher } from "./delivery/d
 import { directDelivery } from "./delivery/direct.ts";
 import { tellSending } from "./engine/crash.ts";
 import type { EngineContext } from "./engine/engine-context.ts";
+import { setRunSource } from "./engine/run-source.ts";
 import { declaredDeliveries } from "./hooks/declared.ts";
 import { holdLease } from "./hooks/lease.ts";
 import { sweepDeadRuns, type SweepReport } from "./hooks/sweep.ts";
@@ -113,6 +114,7 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
   const declared = declaredDeliveries({ clock, newId, uiUrl: config.uiUrl, hubName: config.hubName });
   const engine: EngineContext = {
     runs: store.runs,
+    logs: store.logs,
     clock,
     random,
     log,
@@ -241,3 +243,7 @@ function closeAtExit(): void {
 
 setBuiltinBlocks(BUILTIN_BLOCKS);
 setDefaultContext(async () => (await sharedCore()).blockContext);
+setRunSource(async () => {
+  const { store, clock, log, config } = scope.getStore() ?? (await sharedCore());
+  return { runs: store.runs, logs: store.logs, clock, log, uiUrl: config.uiUrl, apiUrl: null };
+});

@@ -1,21 +1,38 @@
 import { callable, merged } from "./engine/callable.ts";
 import type {
   AnyFn,
+  AnyTask,
   BodyValue,
   CallOptions,
   Ended,
+  Participants,
   RetryConditionFn,
   RunNameInfo,
   RunOptions,
+  StateHandler,
   TaskInfo,
 } from "./engine/definition.ts";
 import { currentFrame } from "./engine/active-run.ts";
-import { checkFn, checkKeys, checkNameMaker, checkRunnable, type RunnableOptions } from "./engine/options.ts";
+import {
+  checkFn,
+  checkKeys,
+  checkNameMaker,
+  checkRunnable,
+  flag,
+  optionalSeconds,
+  optionalText,
+  type RunnableOptions,
+} from "./engine/options.ts";
 import { runTask } from "./engine/run-task.ts";
 import { HookLists, TASK_EVENTS } from "./hooks/attach.ts";
-import type { HookList, TaskHook } from "./hooks/hook.ts";
+import { onFailureCallback } from "./hooks/callback-factory.ts";
+import { FunctionList } from "./hooks/function-list.ts";
+import { type HookList, hookName, type TaskHook } from "./hooks/hook.ts";
 import { currentHub } from "./hub.ts";
+import type { CacheKeyFn, CachePolicy } from "./results/options.ts";
 import type { State } from "./states/state.ts";
+import type { StagedHook } from "./transactions/staged-hook.ts";
+import type { TransactionHook } from "./transactions/transaction.ts";
 
 export interface TaskHooks {
   /** Before the body of every attempt. */
@@ -26,13 +43,36 @@ export interface TaskHooks {
   readonly onCompletion?: HookList<TaskHook>;
   /** Once, after the last attempt. */
   readonly onFailure?: HookList<TaskHook>;
+  /** When the transaction that the run's work belongs to commits. */
+  readonly onCommit?: HookList<TransactionHook>;
+  /** When that transaction rolls back after the run had completed. */
+  readonly onRollback?: HookList<TransactionHook>;
 }
 
-export interface TaskOptions extends RunnableOptions, TaskHooks {
+/** Prefect 1's way of taking part: handlers see a state before it is stored, and may replace it. */
+export interface TaskHandlers {
+  readonly stateHandlers?: HookList<StateHandler<AnyTask>>;
+  /** Called on every failed attempt, after all handlers. */
+  readonly onFailureCallback?: ((task: AnyTask, state: State) => unknown) | null;
+}
+
+export interface TaskOptions extends RunnableOptions, TaskHooks, TaskHandlers {
   /** `"load-{table}"` over the parameters, or a function of them. Default: the task's name and three hex digits. */
   readonly taskRunName?: string | ((info: RunNameInfo) => string | PromiseLike<string>) | null;
   /** Asked after each failed attempt that could be retried. */
   readonly retryConditionFn?: RetryConditionFn | null;
+  /** Which calls count as the same one. Default, once results are kept: same inputs, same code, same flow run. */
+  readonly cachePolicy?: CachePolicy | null;
+  /** Makes the key itself; goes before `cachePolicy`. */
+  readonly cacheKeyFn?: CacheKeyFn | null;
+  /** Seconds for which a kept result counts. Default: for ever. */
+  readonly cacheExpiration?: number | null;
+  /** True: runs in any case, and replaces what is kept. */
+  readonly refreshCache?: boolean | null;
+  /** Key under which the result is kept, e.g. `"report-{parameters.day}"`. */
+  readonly resultStorageKey?: string | null;
+  /** False: runs also when a run that it waits for was skipped. Default true: it is skipped too. */
+  readonly skipOnUpstreamSkip?: boolean | null;
 }
 
 /** A task: call it, or `run` it with options. */
@@ -49,6 +89,10 @@ export interface Task<A extends readonly unknown[] = never[], R = unknown> exten
   onRetry<H extends TaskHook>(hook: H): H;
   onCompletion<H extends TaskHook>(hook: H): H;
   onFailure<H extends TaskHook>(hook: H): H;
+  onCommit<H extends TransactionHook>(hook: H): H;
+  onRollback<H extends TransactionHook>(hook: H): H;
+  /** Adds a state handler behind the others. */
+  onStateChange<H extends StateHandler<AnyTask>>(handler: H): H;
 }
 
 const OPTIONS: readonly string[] = [
@@ -63,6 +107,20 @@ const OPTIONS: readonly string[] = [
   "tags",
   "taskRunName",
   "hookTimeoutSeconds",
+  "logPrints",
+  "persistResult",
+  "resultStorage",
+  "resultSerializer",
+  "cachePolicy",
+  "cacheKeyFn",
+  "cacheExpiration",
+  "refreshCache",
+  "resultStorageKey",
+  "skipOnUpstreamSkip",
+  "stateHandlers",
+  "onFailureCallback",
+  "onCommit",
+  "onRollback",
   ...TASK_EVENTS,
 ];
 
@@ -99,24 +157,67 @@ function makeTask(given: TaskOptions, fn: AnyFn): Task {
   checkKeys(given, OPTIONS, "task");
   const options = { ...given };
   const info = checkRunnable(options, fn.name);
-  const hooks = new HookLists(TASK_EVENTS, options, info.hookTimeoutSeconds);
+  const hooks = new HookLists(TASK_EVENTS, options, info.hookTimeoutSeconds, () => changed());
+  const handlers = new FunctionList<StateHandler>("stateHandlers", options.stateHandlers);
+  const callback = options.onFailureCallback == null ? [] : [onFailureCallback(options.onFailureCallback)];
+  const [onCommit, onRollback] = [
+    new FunctionList<TransactionHook>("onCommit", options.onCommit),
+    new FunctionList<TransactionHook>("onRollback", options.onRollback),
+  ];
+  const participate = (): Participants => ({
+    ...hooks.participants,
+    handlers: [...handlers.items, ...callback],
+    taskHandlers: [],
+    terminal: null,
+    commitHooks: onCommit.items.map(asStagedHook),
+    rollbackHooks: onRollback.items.map(asStagedHook),
+  });
+  let participants = participate();
+  const changed = (): void => {
+    participants = participate();
+  };
+  const registrar =
+    <F extends object>(list: FunctionList<F>) =>
+    <G extends F>(fn: G): G => {
+      list.add(fn);
+      changed();
+      return fn;
+    };
   const start = async (args: readonly unknown[], call: CallOptions): Promise<Ended> => {
     // A call inside a run belongs to the hub of that run.
     const engine = currentFrame()?.run.engine ?? (await currentHub()).engine;
-    return runTask({ engine, task: self, participants: hooks.participants, args, options: call });
+    return runTask({ engine, task: self, participants, args, options: call });
   };
   const properties = {
     ...info,
     fn,
     taskRunName: checkNameMaker("taskRunName", options.taskRunName),
     retryConditionFn: options.retryConditionFn == null ? null : checkFn("retryConditionFn", options.retryConditionFn),
+    ...resultOptions(options),
+    skipOnUpstreamSkip: flag("skipOnUpstreamSkip", options.skipOnUpstreamSkip) ?? true,
     run: async (args: readonly unknown[] = [], { returnState = false, ...call }: RunOptions = {}) => {
       const ended = await start(args, call);
       return returnState ? ended.state : valueOf(ended);
     },
     withOptions: (updates: TaskOptions) =>
-      makeTask(merged({ ...options, tags: info.tags, ...hooks.asOptions() }, updates), fn),
+      makeTask(
+        merged(
+          {
+            ...options,
+            tags: info.tags,
+            ...hooks.asOptions(),
+            stateHandlers: handlers.items,
+            onCommit: onCommit.items,
+            onRollback: onRollback.items,
+          },
+          updates,
+        ),
+        fn,
+      ),
     ...hooks.registrars(),
+    onStateChange: registrar(handlers),
+    onCommit: registrar(onCommit),
+    onRollback: registrar(onRollback),
   };
   const call = async (...args: readonly unknown[]): Promise<unknown> => valueOf(await start(args, NO_OPTIONS));
   // What the call takes and gives is what `fn` does; the overloads of `task` say so, the code need not know.
@@ -125,6 +226,16 @@ function makeTask(given: TaskOptions, fn: AnyFn): Task {
 }
 
 const NO_OPTIONS: CallOptions = {};
+
+const asStagedHook = (fn: TransactionHook): StagedHook => ({ name: hookName(fn), log: true, call: fn });
+
+const resultOptions = (options: TaskOptions) => ({
+  cachePolicy: options.cachePolicy ?? null,
+  cacheKeyFn: options.cacheKeyFn == null ? null : checkFn("cacheKeyFn", options.cacheKeyFn),
+  cacheExpiration: optionalSeconds("cacheExpiration", options.cacheExpiration),
+  refreshCache: flag("refreshCache", options.refreshCache),
+  resultStorageKey: optionalText("resultStorageKey", options.resultStorageKey),
+});
 
 /** A body's value as it is: also a state that it returned, whatever that state says. */
 function valueOf({ returned, thrown, state }: Ended): unknown {

@@ -2,11 +2,13 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { DeclaredHook } from "../runs/declared-hook.ts";
 import type { FlowRunRecord, RunRecord, TaskRunRecord } from "../runs/flow-run.ts";
 import { FlowRun, TaskRun } from "../runs/run-view.ts";
+import type { ResultPlan } from "../results/plan.ts";
 import type { BodyOutcome } from "./body-outcome.ts";
-import type { AnyFlow, AnyTask, Participants } from "./definition.ts";
+import type { AnyFlow, AnyTask, Participants, StateHandler } from "./definition.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { namedParameters } from "./run-name.ts";
 import { type Interruption, RunOverError } from "./interruption.ts";
+import { RunsInside } from "./runs-inside.ts";
 import type { TransitionListener } from "./transition.ts";
 
 /** Who runs: the object with its run. */
@@ -19,8 +21,9 @@ export class ActiveRun {
   readonly engine: EngineContext;
   readonly subject: Subject;
   readonly record: RunRecord;
-  readonly listeners: readonly TransitionListener[];
-  readonly declared: readonly DeclaredHook[];
+  readonly participants: Participants;
+  /** The object's own, then those that the flow around a task has for its tasks. */
+  readonly handlers: readonly StateHandler[];
   /** The call that this run was started from; null at the top. */
   readonly caller: Frame | null;
   /** The innermost flow run: this one, or the one around a task. */
@@ -28,14 +31,20 @@ export class ActiveRun {
   readonly depth: number;
   /** In the parent flow run, the task run that stands for this flow run. */
   readonly tracking: TaskRunRecord | null;
-  /** As the body gets them. */
-  readonly args: readonly unknown[];
+  /** As the body gets them: futures are replaced by their values before the run starts. */
+  args: readonly unknown[];
   /** Set once something ends the run from outside; stays, so that code that swallows the error cannot go on. */
   interruption: Interruption | null = null;
   /** The attempt under way. */
   frame: Frame | null = null;
-  /** Task runs started so far, by task key. Only a flow run counts. */
-  readonly #startedByKey = new Map<string, number>();
+  /** Set while a body is called again by the signal LOOP. */
+  loop: { readonly count: number; readonly result: unknown } | null = null;
+  /** True once the run goes on after a pause. */
+  resumed = false;
+  /** Whether and how the result is kept; null: it is not. Set before the first attempt. */
+  results: ResultPlan | null = null;
+  /** What a flow run knows of the runs in it; made when the first one is started. */
+  #inside: RunsInside | undefined;
   #view: FlowRun | TaskRun | undefined;
   #controller: AbortController | undefined;
   #hookFrame: Frame | undefined;
@@ -53,13 +62,15 @@ export class ActiveRun {
     this.engine = init.engine;
     this.subject = init.subject;
     this.record = init.subject.record;
-    this.listeners = init.participants.listeners;
-    this.declared = init.participants.declared;
+    this.participants = init.participants;
     this.caller = init.caller;
     this.tracking = init.tracking;
     this.args = init.args;
     this.depth = init.caller === null ? 0 : init.caller.run.depth + 1;
     this.flow = init.subject.kind === "flow" ? this : (init.caller?.run.flow ?? null);
+    const { handlers } = init.participants;
+    const forTasks = init.subject.kind === "task" ? this.flow?.participants.taskHandlers : undefined;
+    this.handlers = forTasks === undefined || forTasks.length === 0 ? handlers : [...handlers, ...forTasks];
   }
 
   /** What hooks, callers and the run context see. Made when first asked for: most task runs never are. */
@@ -74,11 +85,23 @@ export class ActiveRun {
     return namedParameters(this.args);
   }
 
-  /** Numbers the runs of one task in this flow run. */
-  nextKey(taskKey: string): number {
-    const started = this.#startedByKey.get(taskKey) ?? 0;
-    this.#startedByKey.set(taskKey, started + 1);
-    return started;
+  get listeners(): readonly TransitionListener[] {
+    return this.participants.listeners;
+  }
+
+  get declared(): readonly DeclaredHook[] {
+    return this.participants.declared;
+  }
+
+  /** The runs started in this flow run. */
+  get inside(): RunsInside {
+    this.#inside ??= new RunsInside();
+    return this.#inside;
+  }
+
+  /** The same, without making it: undefined while nothing was started. */
+  get insideIfAny(): RunsInside | undefined {
+    return this.#inside;
   }
 
   /** Aborted when the attempt times out or the run is interrupted. */
@@ -91,6 +114,7 @@ export class ActiveRun {
   /** A new attempt gets a new signal. */
   begin(): Frame {
     if (this.#controller?.signal.aborted === true && this.interruption === null) this.#controller = undefined;
+    this.#inside?.begin();
     this.frame = new Frame(this, false);
     return this.frame;
   }
@@ -103,7 +127,7 @@ export class ActiveRun {
   /** Marks the run as ended from outside and stops waiting for its body. The first interruption stays. */
   interrupt(interruption: Interruption): void {
     this.interruption ??= interruption;
-    this.frame?.abandon("Crashed", { kind: "interrupted" });
+    this.frame?.abandon(this.interruption.kind === "cancel" ? "Cancelled" : "Crashed", { kind: "interrupted" });
     this.abort(this.interruption.error);
   }
 

@@ -14,6 +14,7 @@ import {
   setProcessEnding,
   trackSending,
 } from "./active-runs.ts";
+import { endedByState } from "./end.ts";
 import { mirror, prepare } from "./enter.ts";
 import {
   type Interruption,
@@ -27,12 +28,6 @@ const STOP_SIGNALS: readonly NodeJS.Signals[] =
   process.platform === "win32" ? ["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"] : ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** The Crashed state of a run that was ended from outside. */
-export function crashedState(run: ActiveRun, { error, message }: Interruption): State {
-  const state = Crashed({ message: `${run.subject.kind === "flow" ? "Flow run" : "Task run"} ${message}` });
-  keepThrown(state, error);
-  return state;
-}
-
 /**
  * The process ends now and nothing can wait any more: writes Crashed for every run under way, with the deliveries that
  * those states owe, and whatever the store still holds back. Functions cannot run; `throw new SystemExit()` is the way
@@ -58,7 +53,7 @@ const onIdle = (): void => crashNow("had nothing left to wait for");
 
 function crashChanges(run: ActiveRun, interruption: Interruption): RunChange[] {
   run.interruption ??= interruption;
-  const state = crashedState(run, run.interruption);
+  const state = endedByState(run, run.interruption);
   const { change } = prepare(run, state, run.interruption.error);
   return run.tracking === null ? [change] : [mirror(run, run.tracking, state), change];
 }

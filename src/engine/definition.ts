@@ -1,7 +1,9 @@
 import type { z } from "zod";
+import type { CachePolicy, CacheKeyFn, ResultStorage, SerializerLike } from "../results/options.ts";
 import type { DeclaredHook } from "../runs/declared-hook.ts";
 import type { TaskRun } from "../runs/run-view.ts";
 import type { State } from "../states/state.ts";
+import type { StagedHook } from "../transactions/staged-hook.ts";
 import type { TransitionListener } from "./transition.ts";
 
 /** Any function, whatever it takes. */
@@ -24,17 +26,36 @@ export interface RunnableInfo {
   readonly tags: readonly string[];
   /** Per hook call; null means none. */
   readonly hookTimeoutSeconds: number | null;
+  /** True: what the body prints goes to the run's log. Null: as the run around it says. */
+  readonly logPrints: boolean | null;
+  /** Keeps the result beyond this process. Null: other options, or the run around it, decide. */
+  readonly persistResult: boolean | null;
+  /** Where results are kept. Null: as the run around it says, else in the store. */
+  readonly resultStorage: ResultStorage | null;
+  readonly resultSerializer: SerializerLike | null;
   toString(): string;
 }
 
 export interface FlowInfo extends RunnableInfo {
   readonly parameters: z.ZodType | null;
+  /** Task runs that `submit` and `map` run at the same time; null means all. */
+  readonly maxConcurrentTasks: number | null;
   readonly flowRunName: string | (() => string | PromiseLike<string>) | null;
 }
 
 export interface TaskInfo extends RunnableInfo {
   readonly taskRunName: string | ((info: RunNameInfo) => string | PromiseLike<string>) | null;
   readonly retryConditionFn: RetryConditionFn | null;
+  readonly cachePolicy: CachePolicy | null;
+  readonly cacheKeyFn: CacheKeyFn | null;
+  /** Seconds for which a kept result counts; null for ever. */
+  readonly cacheExpiration: number | null;
+  /** True: runs in any case, and replaces what is kept. Null: false. */
+  readonly refreshCache: boolean | null;
+  /** Key under which the result is kept, in place of a computed one. */
+  readonly resultStorageKey: string | null;
+  /** False: runs also when an upstream was skipped. Default true. */
+  readonly skipOnUpstreamSkip: boolean;
 }
 
 /** A flow, whatever it takes and returns. */
@@ -54,7 +75,48 @@ export type RetryConditionFn = (task: AnyTask, taskRun: TaskRun, state: State) =
 export interface Participants {
   readonly listeners: readonly TransitionListener[];
   readonly declared: readonly DeclaredHook[];
+  /** Called before each state change, in order; they may replace the state. */
+  readonly handlers: readonly StateHandler[];
+  /** Of a flow: handlers of every task run in it, after the task's own. */
+  readonly taskHandlers: readonly StateHandler[];
+  /** Of a flow: may replace the final state. */
+  readonly terminal: TerminalStateHandler | null;
+  /** Of a task: run when its transaction commits. */
+  readonly commitHooks: readonly StagedHook[];
+  /** Of a task: run when its transaction rolls back. */
+  readonly rollbackHooks: readonly StagedHook[];
 }
+
+/** Nobody takes part. */
+export const NOBODY: Participants = {
+  listeners: [],
+  declared: [],
+  handlers: [],
+  taskHandlers: [],
+  terminal: null,
+  commitHooks: [],
+  rollbackHooks: [],
+};
+
+/**
+ * Sees a state change before it is stored, and may put another state in place of `newState`. Null and undefined keep it;
+ * a throw fails the run, and a signal stands for its state.
+ */
+export type StateHandler<O = AnyFlow | AnyTask> = (
+  obj: O,
+  oldState: State,
+  newState: State,
+) => State | null | undefined | void | PromiseLike<State | null | undefined | void>;
+
+/**
+ * Sees the final state of a flow run before it is stored, and the states of the runs started in it; may return another
+ * state.
+ */
+export type TerminalStateHandler = (
+  flow: AnyFlow,
+  state: State,
+  childStates: readonly State[],
+) => State | null | undefined | void | PromiseLike<State | null | undefined | void>;
 
 /** A promise is awaited, a generator drained to a list. */
 export type BodyValue<R> = Awaited<R> extends Generator<infer T> | AsyncGenerator<infer T> ? T[] : Awaited<R>;
@@ -64,6 +126,8 @@ export interface CallOptions {
   /** Aborting it crashes the run; the caller gets the signal's reason. */
   readonly signal?: AbortSignal;
   readonly tags?: readonly string[];
+  /** Futures and states that must have completed first. */
+  readonly waitFor?: Iterable<unknown>;
 }
 
 export interface RunOptions extends CallOptions {

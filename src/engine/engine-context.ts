@@ -1,12 +1,15 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
+import type { RunLogStore } from "../runs/run-log.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import type { TransitionListener } from "./transition.ts";
 
 /** What the engine needs to run flows and tasks; the composition root makes it. */
 export interface EngineContext {
   readonly runs: RunStore;
+  /** Absent: what runs log goes to the log of the process only. */
+  readonly logs?: RunLogStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

@@ -11,19 +11,22 @@ import type { Transition, TransitionListener } from "./transition.ts";
 
 const NO_REQUESTS: readonly DeliveryRequest[] = [];
 
+/** Work between the storing of a state and its hooks. */
+type Between = () => void | Promise<void>;
+
 /**
  * Makes `to` the state of the run: keeps the books, stores it together with the deliveries it owes, then tells the
  * listeners. Waits for the store where it must; returns undefined when there was nothing to wait for.
  *
  * @param error What was thrown, when an error led to the state.
  */
-export function enter(run: ActiveRun, to: State, error?: unknown): Promise<void> | undefined {
+export function enter(run: ActiveRun, to: State, error?: unknown, between?: Between): Promise<void> | undefined {
   const before = booksOf(run);
   const { change, move } = prepare(run, to, error);
   const written = store(run, change);
-  if (written === undefined) return notify(run, move);
+  if (written === undefined) return tell(run, move, between);
   return written.then(
-    () => notify(run, move),
+    () => tell(run, move, between),
     (failure: unknown) => {
       // Not stored, so not true: the run is where it was.
       Object.assign(run.record, before);
@@ -129,6 +132,36 @@ export function mirror(run: ActiveRun, tracking: TaskRunRecord, of: State): RunC
   Object.assign(tracking, advance(tracking, from, state));
   tracking.state = state;
   return { run: tracking, state, follows: from.id, requests: NO_REQUESTS };
+}
+
+function tell(run: ActiveRun, move: Transition, between: Between | undefined): Promise<void> | undefined {
+  const done = between?.();
+  return done instanceof Promise ? done.then(() => notify(run, move)) : notify(run, move);
+}
+
+/**
+ * Takes over a state that somebody else stored for this run, with its hooks.
+ * The deliveries that it owes were stored with it, by whoever stored it.
+ */
+export function adopt(run: ActiveRun, to: State): Promise<void> | undefined {
+  const { record } = run;
+  const from = record.state;
+  if (from.id === to.id) return undefined;
+  Object.assign(record, advance(record, from, to));
+  record.state = to;
+  const flowRun = run.flow?.subject.kind === "flow" ? run.flow.subject.record : null;
+  const { declared } = run;
+  return notify(run, { object: run.subject.object, run: record, flowRun, from, to, declared, error: undefined });
+}
+
+/** Stores one more state of a run that has ended, without hooks: its work was undone. */
+export function enterSilently(run: ActiveRun, to: State): void {
+  const { record } = run;
+  const from = record.state;
+  accept(run, to, from);
+  Object.assign(record, advance(record, from, to));
+  record.state = to;
+  run.engine.runs.record({ run: record, state: to, follows: from.id, requests: NO_REQUESTS });
 }
 
 function notify(run: ActiveRun, move: Transition): Promise<void> | undefined {

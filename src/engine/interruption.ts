@@ -1,5 +1,5 @@
 import { errorClass } from "../base/errors.ts";
-import { CrashedRun, type TimeoutError } from "../states/run-errors.ts";
+import { CancelledRun, CrashedRun, type TimeoutError } from "../states/run-errors.ts";
 
 const EXIT = Symbol.for("bellhop.SystemExit");
 
@@ -27,11 +27,13 @@ export class TerminationError extends errorClass("run_terminated") {}
 /** Code of a run that is over called a flow or task. */
 export class RunOverError extends errorClass("run_over") {}
 
-/** Something outside the body's control that ends the run as Crashed. */
+/** Something outside the body's control that ends the run. */
 export interface Interruption {
+  /** Default: the run crashes. `cancel`: somebody asked for its end, so it becomes Cancelled. */
+  readonly kind?: "cancel";
   /** What callers get thrown. */
   readonly error: unknown;
-  /** Message of the Crashed state, after "Flow run" or "Task run". */
+  /** Message of the state it ends in, after "Flow run" or "Task run". */
   readonly message: string;
   /** The outermost callers get the error only after this, so that they do not end the process in another way first. */
   readonly hold?: Promise<void>;
@@ -51,6 +53,14 @@ export const interruptedByAbort = (reason: unknown): Interruption => ({
 export const interruptedByTimeout = (error: TimeoutError): Interruption => ({
   error,
   message: "was cancelled by the runtime: the run around it timed out",
+});
+
+/** Somebody cancelled the flow run around it, or this one. */
+export const interruptedByCancel = (hold?: Promise<void>): Interruption => ({
+  kind: "cancel",
+  error: new CancelledRun({ message: "The run was cancelled." }),
+  message: "was cancelled",
+  ...(hold === undefined ? {} : { hold }),
 });
 
 const SIGNAL_WORDS: Readonly<Partial<Record<NodeJS.Signals, string>>> = {

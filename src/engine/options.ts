@@ -1,6 +1,7 @@
 import { MAX_RETRY_DELAYS } from "../orchestration/retry.ts";
 import { CodedTypeError } from "../states/coded-type-error.ts";
 import { typeName } from "../states/state-error.ts";
+import type { ResultStorage, SerializerLike } from "../results/options.ts";
 import type { RunnableInfo } from "./definition.ts";
 
 /** Seconds before each retry: one number, a list whose last entry repeats, or a function from the number of retries. */
@@ -23,6 +24,13 @@ export interface RunnableOptions {
   readonly tags?: Iterable<string>;
   /** Per call of a hook; default: none. */
   readonly hookTimeoutSeconds?: number | null;
+  /** True: what the body prints goes to the run's log. Default: as the run around it says, else false. */
+  readonly logPrints?: boolean | null;
+  /** Keeps the result beyond this process. Default: when another option is about results, else as the run around it says. */
+  readonly persistResult?: boolean | null;
+  /** `"store"`, or a folder. Default: as the run around it says, else the store. */
+  readonly resultStorage?: ResultStorage | null;
+  readonly resultSerializer?: SerializerLike | null;
 }
 
 const invalid = (option: string, problem: string): never => {
@@ -50,8 +58,31 @@ export function checkRunnable(options: RunnableOptions, fnName: string): Checked
     tags: tagList(options.tags),
     hookTimeoutSeconds:
       options.hookTimeoutSeconds == null ? null : seconds("hookTimeoutSeconds", options.hookTimeoutSeconds),
+    logPrints: flag("logPrints", options.logPrints),
+    persistResult: flag("persistResult", options.persistResult),
+    resultStorage: options.resultStorage ?? null,
+    resultSerializer: options.resultSerializer ?? null,
   };
 }
+
+/** Yes, no, or not said. @throws invalid_definition */
+export function flag(option: string, given: unknown): boolean | null {
+  if (given === undefined || given === null) return null;
+  return typeof given === "boolean" ? given : invalid(option, `it must be true or false, got ${typeName(given)}`);
+}
+
+/** Seconds, or null. @throws invalid_definition */
+export const optionalSeconds = (option: string, given: unknown): number | null =>
+  given === undefined || given === null ? null : seconds(option, given);
+
+/** A whole number from 1, or null. @throws invalid_definition */
+export function optionalCount(option: string, given: unknown): number | null {
+  if (given === undefined || given === null) return null;
+  return count(option, given) > 0 ? count(option, given) : invalid(option, "it must be 1 or more");
+}
+
+/** A text, or null. @throws invalid_definition */
+export const optionalText = (option: string, given: unknown): string | null => text(option, given);
 
 /** @throws invalid_definition for an option that the object does not have */
 export function checkKeys(options: unknown, known: readonly string[], kind: string): void {

@@ -1,25 +1,35 @@
-import { newId } from "../base/ids.ts";
 import { errorClass } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
 import { maskWhile, redact } from "../base/redactor.ts";
 import { advance, UNTOUCHED } from "../orchestration/bookkeeping.ts";
 import { decide, type Decision } from "../orchestration/decide.ts";
-import { stateFromThrown } from "../orchestration/final-state.ts";
 import { retryDelaySeconds } from "../orchestration/retry.ts";
 import type { FlowRunRecord, TaskRunRecord } from "../runs/flow-run.ts";
 import { flowRunName, taskRunName } from "../runs/run-names.ts";
 import { secretTexts, storedParameters } from "../runs/stored-parameters.ts";
-import { Pending, Retrying, Running } from "../states/constructors.ts";
+import { Pending } from "../states/constructors.ts";
 import { acceptState, type State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
-import { processEnding, track } from "./active-runs.ts";
-import { attempt, crash, fail, logEnd, supervise } from "./attempt.ts";
+import { interruptTree, processEnding, track } from "./active-runs.ts";
+import { attempt, failedBefore } from "./attempt.ts";
 import { watcher } from "./crash.ts";
 import type { AnyFlow, CallOptions, Ended, Participants } from "./definition.ts";
+import { drive } from "./drive.ts";
+import { endInterrupted, logEnd } from "./end.ts";
 import type { EngineContext } from "./engine-context.ts";
-import { enter } from "./enter.ts";
+import { adopt, enter } from "./enter.ts";
+import { keepFlowResult } from "./flow-result.ts";
+import { offerFinal } from "./handlers.ts";
+import { interruptedByCancel } from "./interruption.ts";
+import { movedTo } from "./moved.ts";
+
+import { pauseUntilResumed } from "./pause-gate.ts";
+
 import { checkName, fillName, namedParameters } from "./run-name.ts";
 import { retryPolicy } from "./run-task.ts";
+import { supervise } from "./supervise.ts";
 import { currentTags, runTags, union } from "./tags.ts";
+import { endEarly, resolveFor } from "./upstreams-of-run.ts";
 
 /** One call of a flow. */
 export interface FlowCall {
@@ -47,20 +57,37 @@ export async function runFlow(call: FlowCall): Promise<Ended> {
   const caller = currentFrame() ?? null;
   if (caller === null) await processEnding();
   else checkBoundary(caller);
-  const { args, refusal } = call.flow.parameters === null ? { args: call.args, refusal: null } : await validated(call);
-  using _masked = maskWhile(secretTexts(namedParameters(args)));
-  const tracking = trackInParent(call, caller?.run.flow ?? null);
+  const parent = caller?.run.flow ?? null;
+  const name = parent?.inside.nextCall(call.flow.name);
+  const before = name === undefined ? undefined : parent?.inside.endedChild(name);
+  if (before?.isKept === true) return { state: before.state, returned: null, thrown: null };
+  const upstream = await resolveFor(call, caller);
+  const ready = upstream.args === null ? NOT_CHECKED : await checked(call, upstream.args);
+  using _masked = maskWhile(secretTexts(namedParameters(ready.args)));
+  const tracking = trackInParent(call, parent);
+  const record = newFlowRun(call, caller, tracking, ready.args);
   const run = new ActiveRun({
     engine: call.engine,
-    subject: { kind: "flow", object: call.flow, record: newFlowRun(call, caller, tracking, args) },
+    subject: { kind: "flow", object: call.flow, record },
     participants: call.participants,
     caller,
     tracking,
-    args,
+    args: ready.args,
   });
   track(run, watcher);
-  return await supervise(run, call.options.signal, () => live(run, call.flow, refusal));
+  if (parent?.participants.terminal != null) parent.inside.watch(() => record.state);
+  const ended = await supervise(run, call.options.signal, () => live(run, call.flow, upstream.ended ?? ready.refusal));
+  if (name !== undefined) {
+    const isKept = ended.state.isCompleted() && run.results !== null;
+    parent?.inside.keepChild(name, { record, state: ended.state, isKept });
+  }
+  return ended;
 }
+
+const NOT_CHECKED: Checked = { args: [], refusal: null };
+
+const checked = (call: FlowCall, args: readonly unknown[]): Promise<Checked> | Checked =>
+  call.flow.parameters === null ? { args, refusal: null } : validated(call, args);
 
 interface Checked {
   readonly args: readonly unknown[];
@@ -68,7 +95,7 @@ interface Checked {
 }
 
 /** The one object that a flow with a schema takes; defaults filled in, types converted. */
-async function validated({ flow, args }: FlowCall): Promise<Checked> {
+async function validated({ flow }: FlowCall, args: readonly unknown[]): Promise<Checked> {
   const parsed = await flow.parameters?.safeParseAsync(args.length === 0 ? {} : args[0]);
   if (parsed?.success === true) return { args: [parsed.data], refusal: null };
   const issues = parsed?.error.issues ?? [];
@@ -79,7 +106,7 @@ async function validated({ flow, args }: FlowCall): Promise<Checked> {
 }
 
 /** In the parent flow run, a task run stands for the nested flow run. */
-function trackInParent({ engine, flow }: FlowCall, parent: ActiveRun | null): TaskRunRecord | null {
+function trackInParent({ engine, flow, args, options }: FlowCall, parent: ActiveRun | null): TaskRunRecord | null {
   if (parent === null) return null;
   const state = Pending();
   const id = newId();
@@ -97,10 +124,11 @@ function trackInParent({ engine, flow }: FlowCall, parent: ActiveRun | null): Ta
     flowRunId: parent.record.id,
     taskName: name,
     taskKey: name,
-    dynamicKey: String(parent.nextKey(flow.name)),
+    dynamicKey: String(parent.inside.nextKey(flow.name)),
     empiricalPolicy: { retries: 0, retry_delay: 0 },
     flowRunRunCount: parent.record.runCount,
     leaseId: engine.leaseId,
+    taskInputs: {},
   };
   engine.runs.record({ run: tracking, state, follows: null, requests: [] });
   return tracking;
@@ -131,27 +159,51 @@ function newFlowRun(
   };
 }
 
-async function live(run: ActiveRun, flow: AnyFlow, refusal: ParameterTypeError | null): Promise<Ended> {
+async function live(run: ActiveRun, flow: AnyFlow, refusal: ParameterTypeError | Ended | null): Promise<Ended> {
   await enter(run, run.record.state);
-  if (run.interruption !== null) return crash(run);
-  if (refusal !== null) return fail(run, stateFromThrown(refusal, "Flow run"), refusal);
+  if (run.interruption !== null) return endInterrupted(run);
+  if (refusal instanceof ParameterTypeError) return end(run, flow, failedBefore(run, refusal), undefined);
+  if (refusal !== null) return endEarly(run, refusal);
   if (flow.flowRunName !== null) {
     try {
       run.record.name = await inFrame(run.hookFrame, computeName, run, flow);
     } catch (error) {
-      return fail(run, stateFromThrown(error, "Flow run"), error);
+      return end(run, flow, failedBefore(run, error), undefined);
     }
   }
-  await propose(run, flow, Running());
-  for (;;) {
-    const attempted = await attempt(run);
-    const entered = await propose(run, flow, attempted.state, attempted.thrown?.error);
-    if (entered === attempted.state) {
-      logEnd(run);
-      return attempted;
-    }
-    await propose(run, flow, Retrying());
-  }
+  return drive({
+    run,
+    attempt: () => attempt(run),
+    retryOf: (failed) => retryOf(run, flow, failed),
+    showsWait: () => true,
+    commit: (to, error) => propose(run, flow, to, error),
+    end: (ended) => end(run, flow, ended, undefined),
+    pause: (state) => pauseUntilResumed(run, state),
+  });
+}
+
+/** Stores the final state; the flow's own handler of it has the last word. */
+async function end(run: ActiveRun, flow: AnyFlow, ended: Ended, _between: undefined): Promise<Ended> {
+  const final = await terminal(run, flow, ended);
+  if (final.state.isCompleted()) await keepFlowResult(run, final);
+  const entered =
+    run.record.state === final.state ? final.state : await propose(run, flow, final.state, final.thrown?.error);
+  logEnd(run);
+  return entered === final.state ? final : { state: entered, returned: null, thrown: null };
+}
+
+async function terminal(run: ActiveRun, flow: AnyFlow, ended: Ended): Promise<Ended> {
+  const handler = run.participants.terminal;
+  if (handler === null) return ended;
+  const children = (): readonly State[] => run.insideIfAny?.states() ?? [];
+  const offered = await inFrame(run.hookFrame, offerFinal, handler, flow, ended.state, children, run);
+  return offered.state === ended.state ? ended : { state: offered.state, returned: null, thrown: null };
+}
+
+/** The rules decide about the retries of flows: what they would make of this failure. */
+function retryOf(run: ActiveRun, flow: AnyFlow, failed: State): State | null {
+  const decision = ask(run, flow, failed);
+  return decision.kind === "reject" && decision.state?.isScheduled() === true ? decision.state : null;
 }
 
 async function computeName(run: ActiveRun, flow: AnyFlow): Promise<string> {
@@ -160,35 +212,52 @@ async function computeName(run: ActiveRun, flow: AnyFlow): Promise<string> {
   return checkName("flowRunName", await given?.());
 }
 
+function ask({ record, engine: { clock, random } }: ActiveRun, flow: AnyFlow, to: State): Decision {
+  const timing = { delaysSeconds: flow.retryDelaySeconds, jitterFactor: flow.retryJitterFactor };
+  const { runCount, state: from } = record;
+  return decide({
+    from,
+    to,
+    nowMs: clock.now(),
+    runCount,
+    retries: flow.retries,
+    retryDelaySeconds: () => retryDelaySeconds(timing, runCount, random),
+  });
+}
+
 /**
- * Asks the rules for the state, waits as they say, and enters the state they give.
+ * Asks the rules for the state, waits as they say, and enters the state they give. When somebody else moved the run in
+ * the meantime, the rules are asked again from there.
  *
  * @returns The state entered, which may be another one.
  * @throws transition_refused, or what interrupted the run while it waited
  */
 async function propose(run: ActiveRun, flow: AnyFlow, to: State, error?: unknown): Promise<State> {
-  const { clock, random } = run.engine;
-  const timing = { delaysSeconds: flow.retryDelaySeconds, jitterFactor: flow.retryJitterFactor };
   for (;;) {
-    const { runCount, state: from } = run.record;
-    const decision = decide({
-      from,
-      to,
-      nowMs: clock.now(),
-      runCount,
-      retries: flow.retries,
-      retryDelaySeconds: () => retryDelaySeconds(timing, runCount, random),
-    });
+    if (run.interruption !== null && !run.record.state.isFinal()) return endInterrupted(run);
+    // A failure comes here only when it is the last one: handlers and retries have had their say.
+    const decision = to.isFailed() ? lastWord(run, flow, to) : ask(run, flow, to);
     if (decision.kind === "wait") {
       await run.sleep(decision.waitMs);
-      if (run.interruption !== null) return crash(run);
-    } else {
-      const next = stateOf(decision);
+      continue;
+    }
+    const next = stateOf(decision);
+    try {
       await enter(run, next, error);
       return next;
+    } catch (failure) {
+      const moved = movedTo(failure);
+      if (moved === null) throw failure;
+      if (moved.isCancelling()) await interruptTree(run, interruptedByCancel());
+      else await adopt(run, moved);
     }
   }
 }
+
+const lastWord = (run: ActiveRun, flow: AnyFlow, to: State): Decision => {
+  const decision = ask(run, flow, to);
+  return decision.kind === "reject" && decision.state?.isScheduled() === true ? { kind: "accept", state: to } : decision;
+};
 
 /** @throws transition_refused when the rules leave the run where it is */
 function stateOf(decision: Exclude<Decision, { kind: "wait" }>): State {

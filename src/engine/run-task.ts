@@ -4,22 +4,29 @@ import { messageOf } from "../base/errors.ts";
 import { redact } from "../base/redactor.ts";
 import { UNTOUCHED } from "../orchestration/bookkeeping.ts";
 import { awaitingRetry } from "../orchestration/decide.ts";
-import { stateFromThrown } from "../orchestration/final-state.ts";
 import { retryDelaySeconds } from "../orchestration/retry.ts";
 import type { TaskRunRecord } from "../runs/flow-run.ts";
 import { taskRunName } from "../runs/run-names.ts";
 import { TaskRun } from "../runs/run-view.ts";
-import { Pending, Retrying, Running } from "../states/constructors.ts";
+import { Pending } from "../states/constructors.ts";
 import type { State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
 import { processEnding, track } from "./active-runs.ts";
-import { attempt, crash, fail, finish, supervise } from "./attempt.ts";
+import { failedBefore } from "./attempt.ts";
 import { watcher } from "./crash.ts";
 import type { AnyTask, CallOptions, Ended, Participants, RunnableInfo } from "./definition.ts";
+import { drive } from "./drive.ts";
+import { endInterrupted, finish } from "./end.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { enter } from "./enter.ts";
+
+import { pauseTaskRun, whileFlowPauses } from "./pause-gate.ts";
+
 import { checkName, fillName } from "./run-name.ts";
+import { supervise } from "./supervise.ts";
 import { currentTags, runTags, union } from "./tags.ts";
+import { attemptTask } from "./task-attempt.ts";
+import { awaitUpstreams } from "./upstreams-of-run.ts";
 
 /** One call of a task. */
 export interface TaskCall {
@@ -28,6 +35,8 @@ export interface TaskCall {
   readonly participants: Participants;
   readonly args: readonly unknown[];
   readonly options: CallOptions;
+  /** Id of the run, when somebody has to know it before it starts. */
+  readonly id?: string;
 }
 
 const NO_LABELS: Readonly<Record<string, string>> = {};
@@ -58,15 +67,16 @@ export async function runTask(call: TaskCall): Promise<Ended> {
     args: call.args,
   });
   track(run, watcher);
+  if (run.flow?.participants.terminal != null) run.flow.inside.watch(() => record.state);
   return supervise(run, call.options.signal, () => live(run, call));
 }
 
-function newTaskRun({ engine, task, options }: TaskCall, caller: Frame | null): TaskRunRecord {
+function newTaskRun({ engine, task, args, options, id }: TaskCall, caller: Frame | null): TaskRunRecord {
   const flow = caller?.run.flow ?? null;
   const name = redact(task.name);
   return {
     kind: "task-run",
-    id: newId(),
+    id: id ?? newId(),
     name: flow === null ? name : taskRunName(name, engine.random),
     tags: runTags(union(union(task.tags, currentTags()), options.tags)),
     labels: NO_LABELS,
@@ -76,35 +86,52 @@ function newTaskRun({ engine, task, options }: TaskCall, caller: Frame | null): 
     flowRunId: flow?.record.id ?? null,
     taskName: name,
     taskKey: name,
-    dynamicKey: String(flow?.nextKey(task.name) ?? 0),
+    dynamicKey: String(flow?.inside.nextKey(task.name) ?? 0),
     empiricalPolicy: retryPolicy(task),
     flowRunRunCount: flow?.record.runCount ?? 0,
     leaseId: engine.leaseId,
+    taskInputs: {},
   };
 }
 
-async function live(run: ActiveRun, { task }: TaskCall): Promise<Ended> {
+async function live(run: ActiveRun, { task, options }: TaskCall): Promise<Ended> {
   const pending = enter(run, run.record.state);
   if (pending !== undefined) await pending;
-  if (run.interruption !== null) return crash(run);
+  if (run.interruption !== null) return endInterrupted(run);
+  const early = awaitUpstreams(run, options.waitFor, task.skipOnUpstreamSkip);
+  const upstream = early instanceof Promise ? await early : early;
+  if (upstream !== null) return upstream;
+  const paused = whileFlowPauses(run);
+  if (paused !== undefined) await paused;
   if (task.taskRunName !== null) {
     try {
       run.record.name = await inFrame(run.hookFrame, computeName, run, task);
     } catch (error) {
-      return fail(run, stateFromThrown(error, "Task run"), error);
+      return end(run, failedBefore(run, error), undefined);
     }
   }
-  const running = enter(run, Running());
-  if (running !== undefined) await running;
-  for (let tried = 1; ; tried += 1) {
-    const attempted = await attempt(run);
-    if (attempted.state.isFailed() && (await mayRetry(run, task, tried, attempted.state)))
-      await retry(run, task, tried, attempted);
-    else {
-      await finish(run, attempted);
-      return attempted;
-    }
-  }
+  let tried = 0;
+  return drive({
+    run,
+    attempt: () => {
+      tried += 1;
+      return attemptTask(run, task);
+    },
+    retryOf: (failed) => retryOf(run, task, Math.max(tried, 1), failed),
+    showsWait: (waiting) => (waiting.startTime?.getTime() ?? 0) > run.engine.clock.now(),
+    commit: async (to, error) => {
+      const entered = enter(run, to, error);
+      if (entered !== undefined) await entered;
+      return to;
+    },
+    end: (ended, between) => end(run, ended, between),
+    pause: (state) => pauseTaskRun(run, state),
+  });
+}
+
+async function end(run: ActiveRun, ended: Ended, between: (() => void | Promise<void>) | undefined): Promise<Ended> {
+  await finish(run, ended, between);
+  return ended;
 }
 
 async function computeName(run: ActiveRun, task: AnyTask): Promise<string> {
@@ -113,14 +140,23 @@ async function computeName(run: ActiveRun, task: AnyTask): Promise<string> {
   return checkName("taskRunName", await given?.({ parameters: run.parameters }));
 }
 
-async function mayRetry(run: ActiveRun, task: AnyTask, tried: number, failed: State): Promise<boolean> {
-  const { retryConditionFn } = task;
-  if (tried > task.retries) return false;
-  if (retryConditionFn === null) return true;
+/** The engine itself decides about the retries of tasks. */
+function retryOf(run: ActiveRun, task: AnyTask, tried: number, failed: State): State | null | Promise<State | null> {
+  if (tried > task.retries) return null;
+  const { clock, random } = run.engine;
+  const waiting = (): State => {
+    const timing = { delaysSeconds: task.retryDelaySeconds, jitterFactor: task.retryJitterFactor };
+    return awaitingRetry(failed, clock.now(), retryDelaySeconds(timing, tried, random));
+  };
+  if (task.retryConditionFn === null) return waiting();
+  return mayRetry(run, task, failed).then((may) => (may ? waiting() : null));
+}
+
+async function mayRetry(run: ActiveRun, task: AnyTask, failed: State): Promise<boolean> {
   const { view, engine } = run;
-  if (!(view instanceof TaskRun)) return false;
+  if (task.retryConditionFn === null || !(view instanceof TaskRun)) return false;
   try {
-    return await inFrame(run.hookFrame, retryConditionFn, task, view, failed);
+    return await inFrame(run.hookFrame, task.retryConditionFn, task, view, failed);
   } catch (error) {
     engine.log.error("retryConditionFn failed, so the task is not retried", {
       run: run.record.id,
@@ -128,19 +164,4 @@ async function mayRetry(run: ActiveRun, task: AnyTask, tried: number, failed: St
     });
     return false;
   }
-}
-
-const MS_PER_SECOND = 1_000;
-
-/** Without a delay the next attempt follows at once, and there is no waiting state in the history. */
-async function retry(run: ActiveRun, task: AnyTask, tried: number, { state, thrown }: Ended): Promise<void> {
-  const { clock, random } = run.engine;
-  const timing = { delaysSeconds: task.retryDelaySeconds, jitterFactor: task.retryJitterFactor };
-  const delay = retryDelaySeconds(timing, tried, random);
-  if (delay > 0) {
-    await enter(run, awaitingRetry(state, clock.now(), delay), thrown?.error);
-    await run.sleep(delay * MS_PER_SECOND);
-  }
-  if (run.interruption !== null) return crash(run);
-  await enter(run, Retrying(), delay > 0 ? undefined : thrown?.error);
 }

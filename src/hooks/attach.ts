@@ -26,19 +26,28 @@ export class HookLists<E extends HookEvent> {
   readonly #events: readonly E[];
   readonly #timeoutSeconds: number | null;
   readonly #lists = new Map<HookEvent, AnyHook[]>();
-  #participants: Participants | undefined;
+  readonly #changed: () => void;
 
-  /** @throws invalid_hook when a list is not one, or holds something that is no hook */
-  constructor(events: readonly E[], given: Partial<Record<E, unknown>>, timeoutSeconds: number | null) {
+  /**
+   * @param changed Called when a hook was added.
+   * @throws invalid_hook when a list is not one, or holds something that is no hook
+   */
+  constructor(
+    events: readonly E[],
+    given: Partial<Record<E, unknown>>,
+    timeoutSeconds: number | null,
+    changed: () => void = () => undefined,
+  ) {
     this.#events = events;
     this.#timeoutSeconds = timeoutSeconds;
+    this.#changed = changed;
     for (const event of events) if (given[event] !== undefined) this.#lists.set(event, checkList(event, given[event]));
   }
 
   /** Adds a hook behind the others and gives it back, so that it can be added elsewhere too. @throws invalid_hook */
   add<H extends FlowHook | TaskHook>(event: E, hook: H): H {
     this.#lists.set(event, [...this.list(event), checkHook(event, hook)]);
-    this.#participants = undefined;
+    this.#changed();
     return hook;
   }
 
@@ -63,9 +72,8 @@ export class HookLists<E extends HookEvent> {
   }
 
   /** As an engine takes them. */
-  get participants(): Participants {
-    this.#participants ??= { listeners: this.#listeners(), declared: this.#declared() };
-    return this.#participants;
+  get participants(): Pick<Participants, "listeners" | "declared"> {
+    return { listeners: this.#listeners(), declared: this.#declared() };
   }
 
   #listeners(): Participants["listeners"] {

@@ -1,5 +1,7 @@
 import { dateToMicros, type Micros } from "../base/instant.ts";
+import type { JsonObject } from "../base/json.ts";
 import { isFinalType, type State } from "../states/state.ts";
+import { movePolicy, readPolicy, writePolicy } from "./policy.ts";
 
 /** The counters and times of a run that follow from its states alone. Instants are microseconds since the epoch. */
 export interface Bookkeeping {
@@ -40,6 +42,27 @@ export function advance(books: Bookkeeping, from: State | null, to: State, resum
     startMicros: books.startMicros ?? (runs || ends ? at : null),
     endMicros: ends ? ((wasFinal ? books.endMicros : null) ?? at) : null,
     totalRunTimeMicros: books.totalRunTimeMicros + (from?.type === "RUNNING" ? at - from.timestampMicros : 0),
+  };
+}
+
+/** What every state change of a flow run keeps up to date beside the state itself. */
+export interface FlowRunBooks extends Bookkeeping {
+  readonly empiricalPolicy: JsonObject;
+  /** The process that runs it; null when none does. */
+  readonly leaseId: string | null;
+}
+
+/**
+ * As {@link advance}, for a flow run: also what it remembers of pauses and retries, and which process holds it. A
+ * suspended run is held by none, so that it is not taken for one that its process left behind.
+ */
+export function advanceFlowRun(run: FlowRunBooks, from: State | null, to: State): FlowRunBooks {
+  const { policy, isResume } = movePolicy(readPolicy(run.empiricalPolicy), from, to);
+  const isSuspended = to.type === "PAUSED" && to.stateDetails.pauseReschedule === true;
+  return {
+    ...advance(run, from, to, isResume),
+    empiricalPolicy: writePolicy(run.empiricalPolicy, policy),
+    leaseId: isSuspended ? null : run.leaseId,
   };
 }
 

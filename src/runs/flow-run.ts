@@ -44,6 +44,8 @@ export interface TaskRunRecord extends RunFields {
   readonly empiricalPolicy: JsonObject;
   readonly flowRunRunCount: number;
   readonly leaseId: string | null;
+  /** Which runs the parameters came from, by name; stored with the first state. Default: none. */
+  readonly taskInputs?: JsonObject;
 }
 
 export type RunRecord = FlowRunRecord | TaskRunRecord;

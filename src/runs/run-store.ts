@@ -1,4 +1,5 @@
 import type { Micros } from "../base/instant.ts";
+import type { JsonValue } from "../base/json.ts";
 import type { State, StateWire } from "../states/state.ts";
 import type { StateType } from "../states/state-type.ts";
 import type { DeclaredHook } from "./declared-hook.ts";
@@ -15,7 +16,28 @@ export interface RunChange {
   readonly requests: readonly DeliveryRequest[];
   /** Given with the first state of a run only; stored with the run. */
   readonly hooks?: readonly DeclaredHook[];
+  /** Stored with the state, in place of older ones of the same keys. Flow runs only. */
+  readonly inputs?: readonly RunInput[];
 }
+
+/** Something given to a flow run while it runs, or asked of whoever resumes it. */
+export interface RunInput {
+  readonly key: string;
+  readonly value: JsonValue;
+}
+
+/** What a decision about a flow run comes to. */
+export interface Decided<T> {
+  /** Stored in the transaction in which the run was read; null: nothing is. */
+  readonly change: RunChange | null;
+  readonly answer: T;
+}
+
+/**
+ * Decides from the run as it is in the store, and from its declarative hooks; the run is null when there is none. Pure
+ * and synchronous: it runs while the store is locked, and again when its transaction is taken back.
+ */
+export type Decide<T> = (run: FlowRunRecord | null, hooks: readonly DeclaredHook[]) => Decided<T>;
 
 /** What one hook did with one state. Hooks observe: nothing in here changes the run. */
 export interface HookOutcome {
@@ -55,12 +77,20 @@ export interface RunFilter {
 
 /**
  * Where runs live. Writes of one process are committed in the order of the calls, many callers in one transaction.
- * Errors: `store_busy`, `store_full`, `store_corrupt`, `store_unavailable`, and `run_superseded` for a run that another
- * process has ended in the meantime.
+ *
+ * A change of a flow run is stored only when the run is still in the state that the change follows. Errors: `run_moved`
+ * (its details carry the current state) when it is in another one, `run_superseded` when that one is final; and
+ * `store_busy`, `store_full`, `store_corrupt`, `store_unavailable`. States of a task run are recorded as they come; the
+ * newest counts.
  */
 export interface RunStore {
   /** Stores the change; resolves when it is durable. A state id that is already stored is ignored. */
   commit(change: RunChange): Promise<void>;
+  /**
+   * Reads the flow run, decides and stores the change, all at once, so that nobody else moves the run in between.
+   * Resolves with the answer when the change is durable; rejects with what `fn` throws, and then stores nothing.
+   */
+  decide<T>(flowRunId: string, fn: Decide<T>): Promise<T>;
   /**
    * Stores the change behind the caller: in order, with the next `commit`, before any read here, at `flush`, at exit,
    * and after 50 ms at the latest. A failure rejects the next `commit` or `flush`, and nothing queued is dropped.
@@ -88,4 +118,33 @@ export interface RunStore {
   readDeclaredHooks(runId: string): Promise<DeclaredHook[]>;
   /** Runs not in a final state that this lease holds. */
   listOpenRuns(leaseId: string): Promise<RunRecord[]>;
+  /** Leases that hold a run that has not ended, flow run or task run. */
+  listHolders(): Promise<string[]>;
+
+  /** @throws run_input_exists */
+  setInput(flowRunId: string, key: string, value: JsonValue): Promise<void>;
+  /** Undefined when there is none. */
+  getInput(flowRunId: string, key: string): Promise<JsonValue | undefined>;
+
+  /** Runs in the state named Scheduled whose start was due at `beforeMicros`; the longest due first. */
+  listOverdue(beforeMicros: Micros, limit: number): Promise<FlowRunRecord[]>;
+  /** Paused runs whose pause expired before `nowMicros`. */
+  listExpiredPauses(nowMicros: Micros, limit: number): Promise<FlowRunRecord[]>;
+  /** Runs that are being cancelled since `beforeMicros` or longer. */
+  listCancelling(beforeMicros: Micros, limit: number): Promise<FlowRunRecord[]>;
+  /** Open runs directly inside a Cancelled flow run. */
+  listOpenInCancelled(limit: number): Promise<RunRecord[]>;
+  /** Current states of these flow runs. */
+  listCurrentStates(flowRunIds: readonly string[]): Promise<CurrentState[]>;
+
+  /** Changes whenever another process, or another opening of the store, has committed. Costs microseconds. */
+  version(): number;
+}
+
+/** The state a flow run is in, without the rest of the run. */
+export interface CurrentState {
+  readonly flowRunId: string;
+  readonly stateId: string;
+  readonly stateType: StateType;
+  readonly stateTimestampMicros: Micros;
 }

@@ -26,3 +26,6 @@ export class InvalidStateError extends errorClass("invalid_state") {}
 
 /** A flow or task ran longer than its `timeoutSeconds`. */
 export class TimeoutError extends errorClass("run_timeout") {}
+
+/** No signal leads to such a state. */
+export class StateWithoutSignalError extends errorClass("state_without_signal") {}

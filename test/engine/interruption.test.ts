@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SystemExit } from "../../src/engine/interruption.ts";
 import { newId } from "../../src/base/ids.ts";
 import type { Transition } from "../../src/engine/transition.ts";
+import { NOBODY } from "../../src/engine/definition.ts";
 import { flow } from "../../src/flow.ts";
 import type { DeliveryRequest } from "../../src/runs/delivery-request.ts";
 import { task } from "../../src/task.ts";
@@ -177,7 +178,7 @@ describe("a store that cannot be reached", () => {
     const run = runFlow({
       engine: { ...engine, runs },
       flow: unlucky,
-      participants: { listeners, declared: [] },
+      participants: { ...NOBODY, listeners },
       args: [],
       options: {},
     });
@@ -216,7 +217,7 @@ describe("a store that cannot be reached from a task", () => {
     const run = runFlow({
       engine: { ...engine, runs, listeners: [owing] },
       flow: outer,
-      participants: { listeners: [], declared: [] },
+      participants: NOBODY,
       args: [],
       options: {},
     });

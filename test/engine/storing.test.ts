@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
-import type { AnyFlow, AnyTask, Participants } from "../../src/engine/definition.ts";
+import { type AnyFlow, type AnyTask, NOBODY, type Participants } from "../../src/engine/definition.ts";
 import type { EngineContext } from "../../src/engine/engine-context.ts";
 import { runFlow } from "../../src/engine/run-flow.ts";
 import { runTask } from "../../src/engine/run-task.ts";
@@ -51,7 +51,6 @@ function engineOn(writes: Write[], listeners: readonly TransitionListener[] = []
   };
 }
 
-const NOBODY: Participants = { listeners: [], declared: [] };
 const callFlow = (engine: EngineContext, object: AnyFlow) =>
   runFlow({ engine, flow: object, participants: NOBODY, args: [], options: {} });
 const callTask = (engine: EngineContext, object: AnyTask, participants = NOBODY) =>
@@ -112,7 +111,7 @@ describe("what the engine stores", () => {
     await callTask(
       engineOn(writes),
       task({ name: "t" }, () => 1),
-      hooks.participants,
+      { ...NOBODY, ...hooks.participants },
     );
 
     expect(writes.map(({ how, state, hooks: count }) => [how, state, count])).toEqual([

@@ -101,7 +101,7 @@ describe("a flow or task", () => {
     [{ name: 5 }, /name/],
     [{ hookTimeoutSeconds: -1 }, /hookTimeoutSeconds/],
     [{ onfailure: [] }, /onFailure/],
-    [{ cachePolicy: 1 }, /no such option/],
+    [{ cacheKey: 1 }, /no such option/],
   ])("refuses %o", (options, message) => {
     for (const define of [
       () => flow(odd({ name: "x", ...options }), body),

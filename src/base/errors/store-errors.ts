@@ -1,4 +1,25 @@
+import type { JsonValue } from "../json.ts";
 import type { ErrorSpec } from "./error-spec.ts";
+
+/** A state in its stored form, as far as this folder knows it. */
+interface StoredStateText {
+  readonly id: string;
+  readonly type:
+    | "SCHEDULED"
+    | "PENDING"
+    | "RUNNING"
+    | "PAUSED"
+    | "CANCELLING"
+    | "CANCELLED"
+    | "COMPLETED"
+    | "FAILED"
+    | "CRASHED";
+  readonly name: string;
+  readonly timestamp: string;
+  readonly message: string | null;
+  readonly state_details: object;
+  readonly data: JsonValue;
+}
 
 /** The database, leases and deliveries in it. */
 export const STORE_ERRORS = {
@@ -74,5 +95,19 @@ export const STORE_ERRORS = {
       `The delivery ${d.deliveryId} is ${d.from} and cannot become ${d.to}.`,
     hint: (d: { deliveryId: string; from: string; to: string }) =>
       `Something else ended it in the meantime; "bellhop delivery inspect ${d.deliveryId}" shows what.`,
+  },
+  run_moved: {
+    name: "RunMovedError",
+    status: 409,
+    message: (d: { run: string; state: string; current: StoredStateText }) =>
+      `The run "${d.run}" became ${d.current.name} in the meantime, so it cannot become ${d.state} from where it was.`,
+    hint: (d: { run: string; state: string; current: StoredStateText }) =>
+      `Decide again from its current state; "bellhop run inspect ${d.run}" shows it.`,
+  },
+  run_input_exists: {
+    name: "RunInputExistsError",
+    status: 409,
+    message: (d: { run: string; key: string }) => `The run ${d.run} was given the input "${d.key}" already.`,
+    hint: () => "An input is given once; use another key.",
   },
 } as const satisfies Record<string, ErrorSpec>;

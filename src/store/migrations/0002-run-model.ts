@@ -36,6 +36,7 @@ create table run_logs (
 ) strict;
 create index run_logs_of_flow_run on run_logs (flow_run_id) where flow_run_id is not null;
 create index run_logs_of_task_run on run_logs (task_run_id) where task_run_id is not null;
+create index hook_outcomes_of_task_run on hook_outcomes (task_run_id) where task_run_id is not null;
 
 create table run_inputs (
   key integer primary key,
@@ -46,5 +47,8 @@ create table run_inputs (
   value text not null,
   unique (flow_run_id, input_key)
 ) strict;
+
+create index flow_runs_scheduled on flow_runs (next_scheduled_start_micros)
+  where state_type = 'SCHEDULED' and state_name = 'Scheduled';
 `,
 };

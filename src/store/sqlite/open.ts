@@ -5,6 +5,7 @@ import type { BlockStore } from "../../block/block-store.ts";
 import type { InboxStore } from "../../channel/inbox-store.ts";
 import type { OutboxStore } from "../../delivery/outbox-store.ts";
 import type { LeaseStore } from "../../runs/lease-store.ts";
+import type { RunLogStore } from "../../runs/run-log.ts";
 import type { RunStore } from "../../runs/run-store.ts";
 import type { StoreHealth } from "../store-health.ts";
 import { openBlockStore } from "./block-store.ts";
@@ -14,6 +15,7 @@ import { openEnqueued } from "./enqueued.ts";
 import { type HealthOptions, readHealth } from "./health.ts";
 import { openInboxStore } from "./inbox-store.ts";
 import { openLeaseStore } from "./lease-store.ts";
+import { openLogStore } from "./log-store.ts";
 import { openOutboxStore } from "./outbox-store.ts";
 import { openRunStore } from "./run-store.ts";
 import { openSession, type Session } from "./session.ts";
@@ -38,6 +40,7 @@ export interface SqliteStore extends AsyncDisposable {
   readonly blocks: BlockStore;
   readonly leases: LeaseStore;
   readonly inbox: InboxStore;
+  readonly logs: RunLogStore;
   health(options?: HealthOptions): Promise<StoreHealth>;
   /** As disposing, before it returns; blocks up to 2 s for a lock. Only for a process that is exiting. */
   closeSync(): void;
@@ -88,6 +91,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     blocks: openBlockStore(session),
     leases: openLeaseStore(session),
     inbox: openInboxStore(session),
+    logs: openLogStore(session),
     health: (healthOptions) => readHealth(session, durability, healthOptions),
     closeSync,
     [Symbol.asyncDispose]: close,

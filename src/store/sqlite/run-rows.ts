@@ -28,7 +28,8 @@ interface Json {
 export type FlowRunRow = Omit<FlowRunRecord, "kind" | "state" | keyof Json | "parameters"> &
   Json & { readonly parameters: string } & StateColumns;
 
-export type TaskRunRow = Omit<TaskRunRecord, "kind" | "state" | keyof Json> & Json & StateColumns;
+export type TaskRunRow = Omit<TaskRunRecord, "kind" | "state" | "taskInputs" | keyof Json> &
+  Json & { readonly taskInputs: string } & StateColumns;
 
 export interface FeedRow extends StateColumns {
   readonly seq: number;
@@ -42,7 +43,7 @@ export type HookRow = Omit<HookOutcome, "error"> & { readonly error: string | nu
 // Every JSON column was written by toJson() from a value of the type it is read back as; that is the reason of each cast
 // in this file.
 
-const toWire = (row: StateColumns): StateWire => ({
+export const toWire = (row: StateColumns): StateWire => ({
   id: row.stateId,
   type: row.stateType,
   name: row.stateName,
@@ -87,6 +88,7 @@ export const toTaskRun = (row: TaskRunRow): TaskRunRecord => ({
   taskKey: row.taskKey,
   dynamicKey: row.dynamicKey,
   flowRunRunCount: row.flowRunRunCount,
+  taskInputs: JSON.parse(row.taskInputs) as JsonObject,
 });
 
 export const toStoredState = (row: FeedRow): StoredState => ({

@@ -1,4 +1,5 @@
 import { query } from "./database.ts";
+import type { CurrentState } from "../../runs/run-store.ts";
 import { type FeedRow, type FlowRunRow, type HookRow, STATE_COLUMNS, type TaskRunRow } from "./run-rows.ts";
 
 // Reads lock nothing: they see the last commit.
@@ -13,7 +14,8 @@ const FLOW_RUNS = `select ${RUN_COLUMNS}, r.flow_name as flowName, r.flow_versio
   from flow_runs r join states s on s.id = r.state_id`;
 
 const TASK_RUNS = `select ${RUN_COLUMNS}, r.flow_run_id as flowRunId, r.task_name as taskName, r.task_key as taskKey,
-    r.dynamic_key as dynamicKey, r.flow_run_run_count as flowRunRunCount, ${STATE_COLUMNS}
+    r.dynamic_key as dynamicKey, r.flow_run_run_count as flowRunRunCount, r.task_inputs as taskInputs,
+    ${STATE_COLUMNS}
   from task_runs r join states s on s.id = r.state_id`;
 
 /** Word for word as in the indexes flow_runs_open and task_runs_open. */
@@ -104,4 +106,49 @@ export const LIST_HOOK_OUTCOMES = query<[flowRunId: string], HookRow>(
   `select flow_run_id as flowRunId, task_run_id as taskRunId, state_id as stateId, event, hook, status,
      started_micros as startedMicros, duration_micros as durationMicros, error
    from hook_outcomes where flow_run_id = ? order by key`,
+);
+
+/** Partial indexes flow_runs_open and task_runs_open, each read from end to end: as many rows as runs are open. */
+export const LIST_HOLDERS = query<[], { leaseId: string }>(
+  `select lease_id as leaseId from flow_runs where lease_id is not null and ${OPEN}
+   union select lease_id from task_runs where lease_id is not null and ${OPEN}`,
+);
+
+/** Partial index flow_runs_scheduled, in its order. */
+export const LIST_OVERDUE = query<[beforeMicros: number, limit: number], FlowRunRow>(
+  `${FLOW_RUNS} where r.state_type = 'SCHEDULED' and r.state_name = 'Scheduled' and r.next_scheduled_start_micros <= ?
+   order by r.next_scheduled_start_micros limit ?`,
+);
+
+/** Index flow_runs_by_state: few runs are paused at a time. Instants in details are UTC texts of one length. */
+export const LIST_EXPIRED_PAUSES = query<[now: string, limit: number], FlowRunRow>(
+  `${FLOW_RUNS} where r.state_type = 'PAUSED' and json_extract(s.details, '$.pause_timeout') < ? limit ?`,
+);
+
+/** Index flow_runs_by_state: few runs are being cancelled at a time. */
+export const LIST_CANCELLING = query<[beforeMicros: number, limit: number], FlowRunRow>(
+  `${FLOW_RUNS} where r.state_type = 'CANCELLING' and r.state_timestamp_micros <= ? limit ?`,
+);
+
+/** Partial index flow_runs_open from end to end, then the parents by their ids. */
+export const LIST_OPEN_FLOW_RUNS_IN_CANCELLED = query<[limit: number], FlowRunRow>(
+  `${FLOW_RUNS} join flow_runs p on p.id = r.parent_flow_run_id
+   where r.lease_id is not null and r.${OPEN} and p.state_type = 'CANCELLED' limit ?`,
+);
+
+/** Partial index task_runs_open from end to end, then the flow runs by their ids. */
+export const LIST_OPEN_TASK_RUNS_IN_CANCELLED = query<[limit: number], TaskRunRow>(
+  `${TASK_RUNS} join flow_runs p on p.id = r.flow_run_id
+   where r.lease_id is not null and r.${OPEN} and p.state_type = 'CANCELLED' limit ?`,
+);
+
+/** Unique index on id, once per id. */
+export const LIST_CURRENT_STATES = query<[ids: string], CurrentState>(
+  `select id as flowRunId, state_id as stateId, state_type as stateType, state_timestamp_micros as stateTimestampMicros
+   from flow_runs where id in (select value from json_each(?))`,
+);
+
+/** Unique index on run and key. */
+export const READ_RUN_INPUT = query<[flowRunId: string, key: string], { value: string }>(
+  "select value from run_inputs where flow_run_id = ? and input_key = ?",
 );

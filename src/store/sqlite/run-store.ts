@@ -1,9 +1,12 @@
+import { formatMicros, type Micros } from "../../base/instant.ts";
+import type { JsonValue } from "../../base/json.ts";
 import type { DeclaredHook } from "../../runs/declared-hook.ts";
-import type { RunFilter, RunStore } from "../../runs/run-store.ts";
-import { type Database, toJson } from "./database.ts";
+import type { Decide, Decided, RunFilter, RunStore } from "../../runs/run-store.ts";
+import { type Database, plain, toJson } from "./database.ts";
 import type { Enqueued } from "./enqueued.ts";
 import { idRange, pageSize } from "./page.ts";
 import { type FlowRunRow, toFlowRun, toHookOutcome, toStoredState, toTaskRun } from "./run-rows.ts";
+import { prepareInput } from "./run-inputs.ts";
 import * as sql from "./run-statements.ts";
 import { prepareChange, prepareHookOutcome } from "./run-writes.ts";
 import type { Session } from "./session.ts";
@@ -28,13 +31,82 @@ function listFlowRuns(db: Database, filter: RunFilter): FlowRunRow[] {
   return db.all(statement, flowName, single, toJson(stateTypes), toJson(stateNames), tag, sinceMicros, take, skip);
 }
 
-export function openRunStore({ queue, read }: Session, enqueued: Enqueued): RunStore {
+interface Verdict<T> {
+  readonly result: { readonly answer: T } | { readonly thrown: unknown };
+  readonly destinations: readonly string[];
+}
+
+/** One unit of a group commit. What `fn` throws travels as a value, so that it is not taken for an error of the store. */
+async function decide<T>(
+  queue: Session["queue"],
+  tell: (destinations: readonly string[]) => void,
+  flowRunId: string,
+  fn: Decide<T>,
+): Promise<T> {
+  const attempt = (db: Database): Decided<T> | { readonly thrown: unknown } => {
+    const row = db.get(sql.READ_FLOW_RUN, flowRunId);
+    try {
+      return fn(row === undefined ? null : toFlowRun(row), row === undefined ? [] : hooksOf(db, flowRunId));
+    } catch (thrown) {
+      return { thrown };
+    }
+  };
+  const work = (db: Database): Verdict<T> => {
+    const decided = attempt(db);
+    if ("thrown" in decided) return { result: decided, destinations: [] };
+    const destinations = decided.change === null ? [] : prepareChange(decided.change)(db);
+    return { result: { answer: decided.answer }, destinations };
+  };
+  const { result } = await queue.submit(work, ({ destinations }) => tell(destinations));
+  if ("thrown" in result) throw result.thrown;
+  return result.answer;
+}
+
+const hooksOf = (db: Database, runId: string): DeclaredHook[] =>
+  // Written by toJson() from values of this type.
+  JSON.parse(db.get(sql.READ_DECLARED_HOOKS, runId)?.hooks ?? "[]") as DeclaredHook[];
+
+/** What services look for; all of it is rare. */
+const dueLists = ({ read, readCommitted }: Session) => ({
+  listHolders: () => read((db) => db.all(sql.LIST_HOLDERS).map((row) => row.leaseId)),
+  listOverdue: (beforeMicros: Micros, limit: number) =>
+    readCommitted((db) => db.all(sql.LIST_OVERDUE, Math.floor(beforeMicros), limit).map(toFlowRun)),
+  listExpiredPauses: (nowMicros: Micros, limit: number) =>
+    readCommitted((db) => db.all(sql.LIST_EXPIRED_PAUSES, formatMicros(nowMicros), limit).map(toFlowRun)),
+  listCancelling: (beforeMicros: Micros, limit: number) =>
+    readCommitted((db) => db.all(sql.LIST_CANCELLING, Math.floor(beforeMicros), limit).map(toFlowRun)),
+  listOpenInCancelled: (limit: number) =>
+    read((db) =>
+      db.snapshot(() => [
+        ...db.all(sql.LIST_OPEN_TASK_RUNS_IN_CANCELLED, limit).map(toTaskRun),
+        ...db.all(sql.LIST_OPEN_FLOW_RUNS_IN_CANCELLED, limit).map(toFlowRun),
+      ]),
+    ),
+  listCurrentStates: (flowRunIds: readonly string[]) =>
+    readCommitted((db) => db.all(sql.LIST_CURRENT_STATES, toJson(flowRunIds)).map(plain)),
+});
+
+const inputs = ({ queue, read, clock }: Session) => ({
+  setInput: async (flowRunId: string, key: string, value: JsonValue) => {
+    await queue.submit(prepareInput(flowRunId, { key, value }, clock.now()));
+  },
+  getInput: (flowRunId: string, key: string) =>
+    read((db) => {
+      const row = db.get(sql.READ_RUN_INPUT, flowRunId, key);
+      // Written by toJson().
+      return row === undefined ? undefined : (JSON.parse(row.value) as JsonValue);
+    }),
+});
+
+export function openRunStore(session: Session, enqueued: Enqueued): RunStore {
+  const { queue, read } = session;
   /** What an appended change enqueues is told like the rest: after the commit. */
   const tell = (destinations: readonly string[]): void => enqueued.tell(destinations);
   return {
     commit: async (change) => {
       await queue.submit(prepareChange(change), tell);
     },
+    decide: (flowRunId, fn) => decide(queue, tell, flowRunId, fn),
     record: (change) => queue.append(prepareChange(change), tell),
     recordHook: (outcome) => queue.append(prepareHookOutcome(outcome)),
     flush: () => queue.flush(),
@@ -62,9 +134,7 @@ export function openRunStore({ queue, read }: Session, enqueued: Enqueued): RunS
         ).map(toStoredState),
       ),
     listHookOutcomes: (flowRunId) => read((db) => db.all(sql.LIST_HOOK_OUTCOMES, flowRunId).map(toHookOutcome)),
-    readDeclaredHooks: (runId) =>
-      // Written by toJson() from values of this type.
-      read((db) => JSON.parse(db.get(sql.READ_DECLARED_HOOKS, runId)?.hooks ?? "[]") as DeclaredHook[]),
+    readDeclaredHooks: (runId) => read((db) => hooksOf(db, runId)),
     listOpenRuns: (leaseId) =>
       read((db) =>
         db.snapshot(() => [
@@ -72,5 +142,8 @@ export function openRunStore({ queue, read }: Session, enqueued: Enqueued): RunS
           ...db.all(sql.LIST_OPEN_TASK_RUNS, leaseId).map(toTaskRun),
         ]),
       ),
+    ...dueLists(session),
+    ...inputs(session),
+    version: () => session.version(),
   };
 }

@@ -1,8 +1,12 @@
 import { BellhopError } from "../../base/errors.ts";
 import type { FlowRunRecord, RunRecord, TaskRunRecord } from "../../runs/flow-run.ts";
 import type { HookOutcome, RunChange } from "../../runs/run-store.ts";
+import { isFinalType } from "../../states/state.ts";
 import { type Database, query, toJson } from "./database.ts";
 import { prepareRequest } from "./outbox-rows.ts";
+import { prepareInputs } from "./run-inputs.ts";
+import { toWire } from "./run-rows.ts";
+import { READ_FLOW_RUN } from "./run-statements.ts";
 
 // All statements here run inside a group commit, which holds the write lock. Runs and states are found by the unique
 // indexes on their ids.
@@ -32,7 +36,7 @@ const RUN_VALUES = `name, state_id, state_type, state_name, state_timestamp_micr
 /** One placeholder for each of RUN_VALUES. */
 const PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?";
 
-/** A run whose state is newer is left alone: a late state is recorded in the feed and nowhere else. */
+/** A task run whose state is newer is left alone: a late state is recorded in the feed and nowhere else. */
 const WHERE_OLDER = "where id = ? and state_timestamp_micros <= ?";
 
 type FlowRunConstants = [
@@ -52,8 +56,8 @@ const INSERT_FLOW_RUN = query<[...RunValues, ...FlowRunConstants]>(
    values (${PLACES}, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
 );
 
-const UPDATE_FLOW_RUN = query<[...RunValues, id: string, stateTimestampMicros: number]>(
-  `update flow_runs set (${RUN_VALUES}) = (${PLACES}) ${WHERE_OLDER}`,
+const UPDATE_FLOW_RUN = query<[...RunValues, id: string]>(
+  `update flow_runs set (${RUN_VALUES}) = (${PLACES}) where id = ?`,
 );
 
 const DELETE_FLOW_RUN = query<[id: string]>("delete from flow_runs where id = ?");
@@ -67,12 +71,13 @@ type TaskRunConstants = [
   createdMicros: number,
   hooks: string,
   flowRunRunCount: number,
+  taskInputs: string,
 ];
 
 const INSERT_TASK_RUN = query<[...RunValues, ...TaskRunConstants]>(
   `insert into task_runs (${RUN_VALUES}, id, flow_run_id, task_name, task_key, dynamic_key, created_micros, hooks,
-     flow_run_run_count)
-   values (${PLACES}, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
+     flow_run_run_count, task_inputs)
+   values (${PLACES}, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
 );
 
 const UPDATE_TASK_RUN = query<[...RunValues, flowRunRunCount: number, id: string, stateTimestampMicros: number]>(
@@ -99,12 +104,17 @@ type StateValues = [
 const NOT_ENDED = `not (state_type in ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED')
      and state_id is not ?2 and state_timestamp_micros < ?5)`;
 
-/** Stores nothing when the state is there already, or its run is not there, or has ended. */
+/**
+ * Stores nothing when the state is there already, or its run is not there, or is in another state than the one that
+ * this one follows. A run that was just inserted is in its first state already.
+ */
 const INSERT_FLOW_RUN_STATE = query<[...StateValues, runId: string]>(
   `insert into states (flow_run_key, id, follows, type, name, timestamp_micros, message, details, data)
-   select key, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 from flow_runs where id = ?9 and ${NOT_ENDED} on conflict (id) do nothing`,
+   select key, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 from flow_runs where id = ?9 and state_id in (?1, ?2)
+   on conflict (id) do nothing`,
 );
 
+/** Stores nothing when the state is there already, or its run is not there, or has ended. */
 const INSERT_TASK_RUN_STATE = query<[...StateValues, runId: string]>(
   `insert into states (task_run_key, id, follows, type, name, timestamp_micros, message, details, data)
    select key, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 from task_runs where id = ?9 and ${NOT_ENDED} on conflict (id) do nothing`,
@@ -136,8 +146,10 @@ interface RunWrite {
   readonly insert: (db: Database) => boolean;
   readonly update: (db: Database) => void;
   readonly remove: (db: Database) => void;
-  /** True when the state is new and its run is there. */
+  /** True when the state is new and its run is there, and may enter it. */
   readonly insertState: (db: Database, values: StateValues) => boolean;
+  /** Why the run may not enter the state. */
+  readonly refusal: (db: Database, state: string) => BellhopError;
 }
 
 const runValues = (run: RunRecord): RunValues => [
@@ -174,9 +186,15 @@ function prepareFlowRun(run: FlowRunRecord, hooks: string): RunWrite {
   return {
     name: run.name,
     insert: (db) => db.run(INSERT_FLOW_RUN, ...values, ...constants) > 0,
-    update: (db) => void db.run(UPDATE_FLOW_RUN, ...values, id, values[4]),
+    update: (db) => void db.run(UPDATE_FLOW_RUN, ...values, id),
     remove: (db) => void db.run(DELETE_FLOW_RUN, id),
     insertState: (db, state) => db.run(INSERT_FLOW_RUN_STATE, ...state, id) > 0,
+    refusal: (db, state) => {
+      const row = db.get(READ_FLOW_RUN, id);
+      return row === undefined || isFinalType(row.stateType)
+        ? new BellhopError("run_superseded", { run: run.name, state })
+        : new BellhopError("run_moved", { run: run.name, state, current: toWire(row) });
+    },
   };
 }
 
@@ -192,6 +210,7 @@ function prepareTaskRun(run: TaskRunRecord, hooks: string): RunWrite {
     createdMicros,
     hooks,
     flowRunRunCount,
+    run.taskInputs === undefined ? "{}" : toJson(run.taskInputs),
   ];
   return {
     name: run.name,
@@ -199,6 +218,7 @@ function prepareTaskRun(run: TaskRunRecord, hooks: string): RunWrite {
     update: (db) => void db.run(UPDATE_TASK_RUN, ...values, flowRunRunCount, id, values[4]),
     remove: (db) => void db.run(DELETE_TASK_RUN, id),
     insertState: (db, state) => db.run(INSERT_TASK_RUN_STATE, ...state, id) > 0,
+    refusal: (_, state) => new BellhopError("run_superseded", { run: run.name, state }),
   };
 }
 
@@ -210,8 +230,8 @@ function writeState(db: Database, run: RunWrite, state: StateValues, isFirst: bo
       return true;
     }
     if (db.get(HAS_STATE, state[0]) !== undefined) return false;
-    // Not known, so the run is not there (its earlier states never got here), or it has ended without this state.
-    if (!run.insert(db)) throw new BellhopError("run_superseded", { run: run.name, state: state[3] });
+    // Not known, so the run is not there (its earlier states never got here), or it went on without this state.
+    if (!run.insert(db)) throw run.refusal(db, state[3]);
   }
   if (run.insertState(db, state)) return true;
   // The state is known, under another run.
@@ -223,7 +243,7 @@ function writeState(db: Database, run: RunWrite, state: StateValues, isFirst: bo
  * Copies a change and returns what stores it: run, state and deliveries, all in the transaction it is called in. The
  * work returns the destinations that got a delivery.
  *
- * @throws store_value_invalid; the work: run_superseded
+ * @throws store_value_invalid; the work: run_superseded, run_moved
  */
 export function prepareChange(change: RunChange): (db: Database) => string[] {
   const { follows } = change;
@@ -242,8 +262,11 @@ export function prepareChange(change: RunChange): (db: Database) => string[] {
     data === null ? null : toJson(data),
   ];
   const requests = change.requests.map(prepareRequest);
+  const setInputs =
+    change.inputs === undefined ? undefined : prepareInputs(change.run.id, change.inputs, timestampMicros);
   return (db) => {
     if (!writeState(db, run, state, follows === null)) return [];
+    setInputs?.(db);
     return requests.filter((request) => request.insert(db)).map((request) => request.destination);
   };
 }

@@ -4,7 +4,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import { untilUnlocked } from "./busy.ts";
 import { CommitQueue, type Work } from "./commit-queue.ts";
-import { Database } from "./database.ts";
+import { Database, query } from "./database.ts";
 
 /** What the ports are built from: one connection that writes in batches, one that reads what is committed. */
 export interface Session {
@@ -15,9 +15,14 @@ export interface Session {
   read<T>(fn: Work<T>): Promise<T>;
   /** As `read`, for tables nothing is written behind to; answers also while the store takes no writes. */
   readCommitted<T>(fn: Work<T>): Promise<T>;
+  /** Changes whenever another connection than the writing one of this session has committed. */
+  version(): number;
   /** Closes the reading connection; reads are refused from then on. */
   closeReader(): void;
 }
+
+/** Reads a number out of shared memory; locks nothing. */
+const DATA_VERSION = query<[], { version: number }>("select data_version as version from pragma_data_version");
 
 export function openSession(parts: { writer: Database; clock: Clock; random: Random; log: Logger }): Session {
   const { writer, clock, random, log } = parts;
@@ -42,6 +47,8 @@ export function openSession(parts: { writer: Database; clock: Clock; random: Ran
       if (queue.appended > 0) await queue.submit(() => undefined);
       return readCommitted(fn);
     },
+    // Of the writing connection: its own commits do not count. Source: SQLite documentation, "PRAGMA data_version".
+    version: () => writer.get(DATA_VERSION)?.version ?? 0,
     closeReader: () => {
       closed = true;
       reader?.close();

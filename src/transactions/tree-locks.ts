@@ -1,0 +1,89 @@
+import { newId } from "../base/ids.ts";
+import type { LockManager } from "../results/lock-manager.ts";
+import type { CommitMode } from "./transaction.ts";
+
+/** A transaction as a user of locks. */
+export interface LockUser {
+  readonly commitMode: CommitMode;
+  /** True when `other` is one of the transactions around this one. */
+  isInside(other: LockUser): boolean;
+}
+
+interface Held {
+  readonly locks: LockManager;
+  readonly key: string;
+  readonly users: Set<LockUser>;
+  readonly taken: Promise<void>;
+  /** Called when a user leaves. */
+  waiting: (() => void)[];
+  /** Set while the lock is given back. */
+  leaving: Promise<void> | null;
+}
+
+/**
+ * The locks of an outermost transaction and all inside it. They are one holder: most of them commit only when the
+ * outermost one does, so one that waited for another's lock would wait for itself.
+ */
+export class TreeLocks {
+  readonly #holder = newId();
+  readonly #held: Held[] = [];
+
+  holds(locks: LockManager, key: string): boolean {
+    return this.#find(locks, key) !== undefined;
+  }
+
+  /** Waits for other holders, and inside the tree for those that commit on their own. @throws lock_timeout */
+  async take(locks: LockManager, key: string, user: LockUser, signal?: AbortSignal): Promise<void> {
+    for (let held = this.#find(locks, key); held !== undefined; held = this.#find(locks, key)) {
+      if (held.leaving !== null) await held.leaving;
+      else if (hasToWait(held, user)) await nextLeaving(held);
+      else {
+        held.users.add(user);
+        return held.taken;
+      }
+    }
+    const taken = locks.acquire(key, this.#holder, signal === undefined ? {} : { signal });
+    const held: Held = { locks, key, users: new Set([user]), taken, waiting: [], leaving: null };
+    this.#held.push(held);
+    try {
+      await taken;
+    } catch (error) {
+      this.#forget(held);
+      throw error;
+    }
+  }
+
+  /** The lock is given back when its last user in the tree leaves. */
+  async drop(locks: LockManager, key: string, user: LockUser): Promise<void> {
+    const held = this.#find(locks, key);
+    if (held?.users.delete(user) !== true) return;
+    if (held.users.size === 0) {
+      // Others find the lock until it is free: taking it now would be undone by this release.
+      const released = locks.release(key, this.#holder);
+      const forget = (): void => this.#forget(held);
+      held.leaving = released.then(forget, forget);
+      await released;
+    } else wake(held);
+  }
+
+  #find(locks: LockManager, key: string): Held | undefined {
+    return this.#held.find((held) => held.key === key && held.locks === locks);
+  }
+
+  #forget(held: Held): void {
+    const index = this.#held.indexOf(held);
+    if (index >= 0) this.#held.splice(index, 1);
+    wake(held);
+  }
+}
+
+const hasToWait = ({ users }: Held, user: LockUser): boolean =>
+  [...users].some((other) => other.commitMode === "EAGER" && !user.isInside(other));
+
+const nextLeaving = (held: Held): Promise<void> => new Promise((resolve) => held.waiting.push(resolve));
+
+function wake(held: Held): void {
+  const { waiting } = held;
+  held.waiting = [];
+  for (const resolve of waiting) resolve();
+}
