@@ -22,7 +22,11 @@ import {
   optionalCount,
   type RunnableOptions,
 } from "./engine/options.ts";
+import type { EngineContext } from "./engine/engine-context.ts";
+import type { Future } from "./engine/future.ts";
+import type { FutureValue, Submit, Submittable } from "./engine/future-types.ts";
 import { runFlow } from "./engine/run-flow.ts";
+import { submit } from "./engine/submit.ts";
 import { onFailureCallback } from "./hooks/callback-factory.ts";
 import { FunctionList } from "./hooks/function-list.ts";
 import { FLOW_EVENTS, HookLists } from "./hooks/attach.ts";
@@ -78,6 +82,10 @@ export interface Flow<A extends readonly unknown[] = never[], R = unknown> exten
   run(args: A, options: RunOptions & { readonly returnState: true }): Promise<State<R>>;
   run(args: A, options?: RunOptions & { readonly returnState?: false }): Promise<R>;
   run(args: A, options?: RunOptions): Promise<R | State<R>>;
+  /** Starts a run and gives its future at once. Arguments may be futures and states of other runs, or hold them. */
+  readonly submit: Submit<A, R>;
+  /** The same with options. */
+  submitWith(options: CallOptions, ...args: Submittable<A>): Future<FutureValue<R>>;
   /** A copy with other options; undefined keeps, anything else replaces. Hook lists are replaced as a whole. */
   withOptions(updates: FlowOptions): Flow<A, R>;
   onRunning<H extends FlowHook>(hook: H): H;
@@ -160,11 +168,11 @@ export function flow(first: unknown, second?: unknown): unknown {
 function makeFlow(given: FlowOptions, fn: AnyFn): Flow {
   checkKeys(given, OPTIONS, "flow");
   const options = { ...given };
-  const info = checkRunnable(options, fn.name);
+  const info = checkRunnable(options, fn.name, "flow");
   const hooks = new HookLists(FLOW_EVENTS, options, info.hookTimeoutSeconds, () => changed());
   const handlers = new FunctionList<StateHandler>("stateHandlers", options.stateHandlers);
   const taskHandlers = new FunctionList<StateHandler>("taskStateHandlers", options.taskStateHandlers);
-  const callback = options.onFailureCallback == null ? [] : [onFailureCallback(options.onFailureCallback)];
+  const callback = failureCallback(options.onFailureCallback);
   const terminal = options.terminalStateHandler == null ? null : checkFn("terminalStateHandler", options.terminalStateHandler);
   const participate = (): Participants => ({
     ...hooks.participants,
@@ -183,6 +191,15 @@ function makeFlow(given: FlowOptions, fn: AnyFn): Flow {
     const engine = currentFrame()?.run.engine ?? (await currentHub()).engine;
     return runFlow({ engine, flow: self, participants, args, options: call });
   };
+  const open = async (): Promise<EngineContext> => (await currentHub()).engine;
+  const submitOne = (args: readonly unknown[], call: CallOptions): Future =>
+    submit({
+      kind: "flow",
+      name: info.name,
+      open,
+      start: ({ engine, id, onRecord }) =>
+        runFlow({ engine, flow: self, participants, args, options: call, id, onRecord }),
+    });
   const properties = {
     ...info,
     fn,
@@ -193,6 +210,8 @@ function makeFlow(given: FlowOptions, fn: AnyFn): Flow {
       const ended = await start(args, call);
       return returnState ? ended.state : valueOf(ended);
     },
+    submit: (...args: readonly unknown[]) => submitOne(args, NO_OPTIONS),
+    submitWith: (call: CallOptions, ...args: readonly unknown[]) => submitOne(args, call),
     withOptions: (updates: FlowOptions) =>
       makeFlow(merged({ ...options, tags: info.tags, ...hooks.asOptions(), stateHandlers: handlers.items }, updates), fn),
     ...hooks.registrars(),
@@ -209,6 +228,10 @@ function makeFlow(given: FlowOptions, fn: AnyFn): Flow {
 }
 
 const NO_OPTIONS: CallOptions = {};
+
+/** As a handler; it is only called with a flow, which is what the option's type promises. */
+const failureCallback = (given: FlowOptions["onFailureCallback"]): readonly StateHandler[] =>
+  given == null ? [] : [onFailureCallback(given as (object: AnyFlow | AnyTask, state: State) => unknown)];
 
 /** What was thrown is thrown again; otherwise the final state decides, also when the body returned it. */
 function valueOf({ thrown, state }: Ended): Promise<unknown> {

@@ -1,5 +1,6 @@
 import { callable, merged } from "./engine/callable.ts";
 import type {
+  AnyFlow,
   AnyFn,
   AnyTask,
   BodyValue,
@@ -13,6 +14,9 @@ import type {
   TaskInfo,
 } from "./engine/definition.ts";
 import { currentFrame } from "./engine/active-run.ts";
+import type { EngineContext } from "./engine/engine-context.ts";
+import type { Future } from "./engine/future.ts";
+import type { FutureValue, Mappable, Mapped, MapRuns, Submit, Submittable } from "./engine/future-types.ts";
 import {
   checkFn,
   checkKeys,
@@ -24,6 +28,7 @@ import {
   type RunnableOptions,
 } from "./engine/options.ts";
 import { runTask } from "./engine/run-task.ts";
+import { mapRuns, submit } from "./engine/submit.ts";
 import { HookLists, TASK_EVENTS } from "./hooks/attach.ts";
 import { onFailureCallback } from "./hooks/callback-factory.ts";
 import { FunctionList } from "./hooks/function-list.ts";
@@ -83,6 +88,17 @@ export interface Task<A extends readonly unknown[] = never[], R = unknown> exten
   run(args: A, options: RunOptions & { readonly returnState: true }): Promise<State<R>>;
   run(args: A, options?: RunOptions & { readonly returnState?: false }): Promise<R>;
   run(args: A, options?: RunOptions): Promise<R | State<R>>;
+  /** Starts a run and gives its future at once. Arguments may be futures and states of other runs, or hold them. */
+  readonly submit: Submit<A, R>;
+  /** The same with options. */
+  submitWith(options: CallOptions, ...args: Submittable<A>): Future<FutureValue<R>>;
+  /**
+   * Starts one run for each item of the lists among the arguments; what is no list goes to every run.
+   * @throws map_without_list, map_length_mismatch
+   */
+  readonly map: MapRuns<A, R>;
+  /** The same with options. */
+  mapWith<const M extends Mappable<A>>(options: CallOptions, ...args: M): Mapped<M, R>;
   /** A copy with other options; undefined keeps, anything else replaces. Hook lists are replaced as a whole. */
   withOptions(updates: TaskOptions): Task<A, R>;
   onRunning<H extends TaskHook>(hook: H): H;
@@ -156,10 +172,10 @@ export function task(first: unknown, second?: unknown): unknown {
 function makeTask(given: TaskOptions, fn: AnyFn): Task {
   checkKeys(given, OPTIONS, "task");
   const options = { ...given };
-  const info = checkRunnable(options, fn.name);
+  const info = checkRunnable(options, fn.name, "task");
   const hooks = new HookLists(TASK_EVENTS, options, info.hookTimeoutSeconds, () => changed());
   const handlers = new FunctionList<StateHandler>("stateHandlers", options.stateHandlers);
-  const callback = options.onFailureCallback == null ? [] : [onFailureCallback(options.onFailureCallback)];
+  const callback = failureCallback(options.onFailureCallback);
   const [onCommit, onRollback] = [
     new FunctionList<TransactionHook>("onCommit", options.onCommit),
     new FunctionList<TransactionHook>("onRollback", options.onRollback),
@@ -188,6 +204,23 @@ function makeTask(given: TaskOptions, fn: AnyFn): Task {
     const engine = currentFrame()?.run.engine ?? (await currentHub()).engine;
     return runTask({ engine, task: self, participants, args, options: call });
   };
+  const open = async (): Promise<EngineContext> => (await currentHub()).engine;
+  const submitOne = (args: readonly unknown[], call: CallOptions, sources?: readonly unknown[]): Future =>
+    submit({
+      kind: "task",
+      name: info.name,
+      open,
+      start: ({ engine, id, onRecord }) =>
+        runTask({
+          ...{ engine, task: self, participants, args, options: call, id, onRecord, isSubmitted: true },
+          ...(sources === undefined ? {} : { sources }),
+        }),
+    });
+  const mapAll = (args: readonly unknown[], call: CallOptions) =>
+    mapRuns(args, {
+      skips: properties.skipOnUpstreamSkip,
+      one: (each, sources) => submitOne(each, call, sources),
+    });
   const properties = {
     ...info,
     fn,
@@ -199,6 +232,10 @@ function makeTask(given: TaskOptions, fn: AnyFn): Task {
       const ended = await start(args, call);
       return returnState ? ended.state : valueOf(ended);
     },
+    submit: (...args: readonly unknown[]) => submitOne(args, NO_OPTIONS),
+    submitWith: (call: CallOptions, ...args: readonly unknown[]) => submitOne(args, call),
+    map: (...args: readonly unknown[]) => mapAll(args, NO_OPTIONS),
+    mapWith: (call: CallOptions, ...args: readonly unknown[]) => mapAll(args, call),
     withOptions: (updates: TaskOptions) =>
       makeTask(
         merged(
@@ -226,6 +263,10 @@ function makeTask(given: TaskOptions, fn: AnyFn): Task {
 }
 
 const NO_OPTIONS: CallOptions = {};
+
+/** As a handler; it is only called with a task, which is what the option's type promises. */
+const failureCallback = (given: TaskOptions["onFailureCallback"]): readonly StateHandler[] =>
+  given == null ? [] : [onFailureCallback(given as (object: AnyFlow | AnyTask, state: State) => unknown)];
 
 const asStagedHook = (fn: TransactionHook): StagedHook => ({ name: hookName(fn), log: true, call: fn });
 

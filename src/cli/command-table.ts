@@ -87,6 +87,11 @@ const run: CommandGroup = {
       summary: "states, tasks, hooks and deliveries of a run",
       load: async () => (await import("./commands/run-inspect.ts")).runInspect,
     },
+    {
+      name: "logs",
+      summary: "what a run logged, and what happened in it",
+      load: async () => (await import("./commands/run-logs.ts")).runLogs,
+    },
   ],
 };
 

@@ -13,6 +13,7 @@ import { callBody } from "./body.ts";
 import type { BodyOutcome } from "./body-outcome.ts";
 import type { Ended } from "./definition.ts";
 import { endInterrupted } from "./end.ts";
+import { futuresToStates } from "./upstream.ts";
 import { interruptedByExit, interruptedByTimeout, isSystemExit } from "./interruption.ts";
 
 export const labelOf = (run: ActiveRun): RunLabel => (run.subject.kind === "flow" ? "Flow run" : "Task run");
@@ -41,7 +42,8 @@ export async function attempt(run: ActiveRun): Promise<Ended> {
 async function judge(run: ActiveRun, outcome: BodyOutcome): Promise<Ended> {
   const label = labelOf(run);
   if (outcome.kind === "returned") {
-    const { value } = outcome;
+    const replaced = futuresToStates(outcome.value, () => run.signal);
+    const value = replaced === null ? outcome.value : await replaced;
     return { state: stateFromReturn(value, label), returned: { value }, thrown: null };
   }
   if (outcome.kind === "threw") return fromThrown(run, outcome.error);

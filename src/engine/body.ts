@@ -1,7 +1,8 @@
 import { types } from "node:util";
 import { type ActiveRun, type Frame, inFrame } from "./active-run.ts";
-import { isThenable } from "./thenable.ts";
 import type { BodyOutcome } from "./body-outcome.ts";
+import { withLogPrints } from "./log-prints.ts";
+import { isThenable } from "./thenable.ts";
 
 const MS_PER_SECOND = 1_000;
 
@@ -18,7 +19,7 @@ export function callBody(run: ActiveRun, frame: Frame): BodyOutcome | Promise<Bo
   let result: unknown;
   try {
     // The caller's types guarantee that the arguments fit the function; here both are erased.
-    result = inFrame(frame, fn as (...args: readonly unknown[]) => unknown, ...run.args);
+    result = inFrame(frame, withLogPrints, run, fn as (...args: readonly unknown[]) => unknown, ...run.args);
     if (isGenerator(result)) result = inFrame(frame, drain, result);
   } catch (error) {
     return isLate() ? giveUp(frame) : { kind: "threw", error };

@@ -12,7 +12,11 @@ import { type Mover, moveFlowRun } from "./move-flow-run.ts";
  * @throws run_not_found; transition_refused when the run has ended
  * @see Prefect 3, "Cancel running workflows"
  */
-export async function cancelFlowRun(mover: Mover, id: string, options: { readonly message?: string } = {}): Promise<State> {
+export async function cancelFlowRun(
+  mover: Mover,
+  id: string,
+  options: { readonly message?: string } = {},
+): Promise<State> {
   const { message = "Cancellation was asked for" } = options;
   const verdict = await moveFlowRun(mover, id, Cancelling({ message }));
   if (verdict.status === "abort") throw new BellhopError("transition_refused", { reason: verdict.reason ?? "" });

@@ -5,6 +5,7 @@ import { redact } from "../base/redactor.ts";
 import type { FlowRunRecord } from "../runs/flow-run.ts";
 import type { CurrentState, RunStore } from "../runs/run-store.ts";
 import type { State } from "../states/state.ts";
+import { isBeingTakenOver } from "./move-flow-run.ts";
 
 /** How often a process looks whether somebody moved one of its flow runs, milliseconds. */
 const LOOK_EVERY_MS = 250;
@@ -49,11 +50,12 @@ type Call = "onCancelling" | "onSuspended" | "onResumed" | "onEnded";
 function callFor(run: ControlledRun, stored: FlowRunRecord): Call | null {
   const { state } = stored;
   // What is older than ours was seen, or is about to be replaced; then the store refuses ours and the engine decides again.
-  if (run.state.isFinal() || state.timestampMicros <= run.state.timestampMicros || state.id === run.state.id) return null;
+  if (run.state.isFinal() || state.timestampMicros <= run.state.timestampMicros || state.id === run.state.id)
+    return null;
   if (state.isFinal()) return "onEnded";
   if (state.isCancelling()) return "onCancelling";
   if (state.isPaused()) return "onSuspended";
-  return run.state.isPaused() ? "onResumed" : null;
+  return state.isRunning() && run.state.isPaused() ? "onResumed" : null;
 }
 
 export function openControl({ runs, clock, log, everyMs = LOOK_EVERY_MS }: ControlParts): RunControl {
@@ -66,7 +68,8 @@ export function openControl({ runs, clock, log, everyMs = LOOK_EVERY_MS }: Contr
 
   const moved = (current: CurrentState): boolean => {
     const run = watched.get(current.flowRunId);
-    return run !== undefined && current.stateId !== run.state.id && seen.get(run.id) !== current.stateId;
+    if (run === undefined || isBeingTakenOver(current.stateId)) return false;
+    return current.stateId !== run.state.id && seen.get(run.id) !== current.stateId;
   };
   const tell = async ({ flowRunId }: CurrentState): Promise<void> => {
     const stored = await runs.readFlowRun(flowRunId);

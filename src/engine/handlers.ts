@@ -39,33 +39,6 @@ interface Ask {
   readonly call: (state: State) => HandlerResult;
 }
 
-/**
- * The handlers of an option, copied.
- *
- * @throws invalid_hook when it is no list of functions
- */
-export function checkHandlers(option: string, given: unknown): readonly StateHandler[] {
-  if (given === undefined || given === null) return NONE;
-  if (typeof given === "function" || typeof given !== "object" || !(Symbol.iterator in given)) {
-    const found = typeof given === "function" ? "a single function was given" : `got ${typeName(given)}`;
-    throw refused(option, `a list of functions is needed, ${found}`);
-  }
-  // An object with an iterator is iterable as far as can be told before it is used.
-  return [...(given as Iterable<unknown>)].map((handler) => checkHandler(option, handler));
-}
-
-const NONE: readonly StateHandler[] = [];
-
-/** @throws invalid_hook */
-export function checkHandler(option: string, given: unknown): StateHandler {
-  // What a handler takes is known to the types of the flow or task that it is given to.
-  if (typeof given === "function") return given as StateHandler;
-  throw refused(option, `a state handler is a function, got ${typeName(given)}`);
-}
-
-const refused = (option: string, problem: string): CodedTypeError =>
-  new CodedTypeError("invalid_hook", { option, problem, example: `${option}: [myHandler]` });
-
 /** How messages name a handler. */
 export function handlerName(handler: object): string {
   const name = typeof handler === "function" ? handler.name.replace(/^(bound )+/, "") : "";

@@ -43,7 +43,6 @@ export function rememberOrigin(value: unknown, run: { kind: "task" | "flow"; id:
 }
 
 export interface LineageOptions {
-  readonly waitFor?: Iterable<unknown> | undefined;
   /** The flow run around. */
   readonly flowRunId?: string | null;
   /** What `map` took apart: for each argument the list, or the future of a list, that its item came from. */
@@ -53,17 +52,20 @@ export interface LineageOptions {
 }
 
 const NO_INPUTS: JsonObject = Object.freeze({});
+const NO_OPTIONS: LineageOptions = Object.freeze({});
 
 /**
  * The runs that this call's arguments come from, by parameter: `{ "table": [{ "input_type": "task_run", "id": "…" }] }`,
  * with `wait_for` and `__parents__` beside the parameters. Empty when none is known.
  * Source: Prefect 3, TaskRun.task_inputs.
  */
-export function lineageOf(args: readonly unknown[], options: LineageOptions = {}): JsonObject {
-  const { waitFor, sources, parentTaskRunId } = options;
+export function lineageOf(
+  args: readonly unknown[],
+  waitFor?: Iterable<unknown>,
+  { flowRunId = null, sources, parentTaskRunId }: LineageOptions = NO_OPTIONS,
+): JsonObject {
   if (waitFor === undefined && sources === undefined && parentTaskRunId == null && !args.some(isTrackable))
     return NO_INPUTS;
-  const flowRunId = options.flowRunId ?? null;
   const byName = Object.entries(namedParameters(args)).map(([name, value]): [string, RunInput[]] => [
     name,
     inputsIn(value, flowRunId),

@@ -81,7 +81,8 @@ function verdictOf(mover: Mover, { run, hooks, to, options }: Asked): Decided<Ve
   const nowMicros = mover.clock.nowMicros();
   const nowMs = Math.floor(nowMicros / MS_PER_MICRO);
   const decision = decide({ ...factsOf(mover, run), from: run.state, to, nowMs, force: options.force === true });
-  if (decision.kind === "wait") return nothing(run, { status: "wait", reason: decision.reason, waitMs: decision.waitMs });
+  if (decision.kind === "wait")
+    return nothing(run, { status: "wait", reason: decision.reason, waitMs: decision.waitMs });
   if (decision.kind === "abort") return nothing(run, { status: "abort", reason: decision.reason });
   const reason = decision.kind === "reject" ? decision.reason : null;
   if (decision.state === null) return nothing(run, { status: "reject", reason });
@@ -151,4 +152,28 @@ export function follow(live: FlowRunRecord, stored: FlowRunRecord): void {
   const { startMicros, endMicros, totalRunTimeMicros } = stored;
   const times = { expectedStartMicros, nextScheduledStartMicros, startMicros, endMicros, totalRunTimeMicros };
   Object.assign(live, { state, empiricalPolicy, leaseId, runCount, ...times });
+}
+
+/** States that this process is about to take over itself, by id; nobody else did them. */
+const takenOver = new Set<string>();
+
+export const isBeingTakenOver = (stateId: string): boolean => takenOver.has(stateId);
+
+/** As {@link moveFlowRun}, by the process that executes the run: `live` follows what was written. */
+export async function moveOwnRun(
+  mover: Mover,
+  live: FlowRunRecord,
+  to: State,
+  options: MoveOptions = {},
+): Promise<Verdict> {
+  takenOver.add(to.id);
+  try {
+    const { runs, clock, log, listeners, hasDeployment } = mover;
+    const quiet: Mover = { runs, clock, log, listeners, ...(hasDeployment === undefined ? {} : { hasDeployment }) };
+    const verdict = await moveFlowRun(quiet, live.id, to, options);
+    if (verdict.written !== null) follow(live, verdict.run);
+    return verdict;
+  } finally {
+    takenOver.delete(to.id);
+  }
 }

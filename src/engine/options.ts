@@ -1,3 +1,4 @@
+import { readRuntimeEnv } from "../config/runtime-env.ts";
 import { MAX_RETRY_DELAYS } from "../orchestration/retry.ts";
 import { CodedTypeError } from "../states/coded-type-error.ts";
 import { typeName } from "../states/state-error.ts";
@@ -39,19 +40,26 @@ const invalid = (option: string, problem: string): never => {
 
 type Checked = Omit<RunnableInfo, "fn">;
 
+/** What holds where an object says nothing: `BELLHOP_TASKS_DEFAULT_RETRIES` and the like, else 0. */
+function setting(kind: "flow" | "task", name: "RETRIES" | "RETRY_DELAY_SECONDS"): number {
+  const variable = `BELLHOP_${kind.toUpperCase()}S_DEFAULT_${name}`;
+  const text = readRuntimeEnv(variable);
+  return text === undefined || text.trim() === "" ? 0 : seconds(variable, Number(text));
+}
+
 /**
  * The common options with their defaults filled in.
  *
  * @throws invalid_definition
  */
-export function checkRunnable(options: RunnableOptions, fnName: string): Checked {
-  const retries = count("retries", options.retries ?? 0);
+export function checkRunnable(options: RunnableOptions, fnName: string, kind: "flow" | "task"): Checked {
+  const retries = count("retries", options.retries ?? setting(kind, "RETRIES"));
   return {
     name: checkName(options.name ?? fnName),
     description: text("description", options.description),
     version: text("version", options.version),
     retries,
-    retryDelaySeconds: delays(options.retryDelaySeconds ?? 0, retries),
+    retryDelaySeconds: delays(options.retryDelaySeconds ?? setting(kind, "RETRY_DELAY_SECONDS"), retries),
     retryJitterFactor:
       options.retryJitterFactor == null ? null : seconds("retryJitterFactor", options.retryJitterFactor),
     timeoutSeconds: seconds("timeoutSeconds", options.timeoutSeconds ?? 0),

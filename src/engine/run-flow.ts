@@ -21,18 +21,20 @@ import { adopt, enter } from "./enter.ts";
 import { keepFlowResult } from "./flow-result.ts";
 import { offerFinal } from "./handlers.ts";
 import { interruptedByCancel } from "./interruption.ts";
+import { lineageOf, rememberOrigin } from "./lineage.ts";
 import { movedTo } from "./moved.ts";
 
-import { pauseUntilResumed } from "./pause-gate.ts";
+import { pauseUntilResumed } from "./pausing.ts";
 
 import { checkName, fillName, namedParameters } from "./run-name.ts";
 import { retryPolicy } from "./run-task.ts";
+import type { SubmittedCall } from "./submit.ts";
 import { supervise } from "./supervise.ts";
 import { currentTags, runTags, union } from "./tags.ts";
-import { endEarly, resolveFor } from "./upstreams-of-run.ts";
+import { endWithout, resolveFor } from "./upstreams-of-run.ts";
 
 /** One call of a flow. */
-export interface FlowCall {
+export interface FlowCall extends SubmittedCall {
   readonly engine: EngineContext;
   readonly flow: AnyFlow;
   readonly participants: Participants;
@@ -61,8 +63,8 @@ export async function runFlow(call: FlowCall): Promise<Ended> {
   const name = parent?.inside.nextCall(call.flow.name);
   const before = name === undefined ? undefined : parent?.inside.endedChild(name);
   if (before?.isKept === true) return { state: before.state, returned: null, thrown: null };
-  const upstream = await resolveFor(call, caller);
-  const ready = upstream.args === null ? NOT_CHECKED : await checked(call, upstream.args);
+  const upstream = await resolveFor(call.args, call.options.waitFor, caller);
+  const ready = upstream.ended === null ? await checked(call, upstream.args) : { args: call.args, refusal: null };
   using _masked = maskWhile(secretTexts(namedParameters(ready.args)));
   const tracking = trackInParent(call, parent);
   const record = newFlowRun(call, caller, tracking, ready.args);
@@ -74,17 +76,18 @@ export async function runFlow(call: FlowCall): Promise<Ended> {
     tracking,
     args: ready.args,
   });
+  call.onRecord?.(record);
   track(run, watcher);
   if (parent?.participants.terminal != null) parent.inside.watch(() => record.state);
   const ended = await supervise(run, call.options.signal, () => live(run, call.flow, upstream.ended ?? ready.refusal));
+  if (parent !== null && ended.state.isCompleted())
+    rememberOrigin(ended.returned?.value, { kind: "flow", id: record.id }, parent.record.id);
   if (name !== undefined) {
     const isKept = ended.state.isCompleted() && run.results !== null;
     parent?.inside.keepChild(name, { record, state: ended.state, isKept });
   }
   return ended;
 }
-
-const NOT_CHECKED: Checked = { args: [], refusal: null };
 
 const checked = (call: FlowCall, args: readonly unknown[]): Promise<Checked> | Checked =>
   call.flow.parameters === null ? { args, refusal: null } : validated(call, args);
@@ -128,21 +131,21 @@ function trackInParent({ engine, flow, args, options }: FlowCall, parent: Active
     empiricalPolicy: { retries: 0, retry_delay: 0 },
     flowRunRunCount: parent.record.runCount,
     leaseId: engine.leaseId,
-    taskInputs: {},
+    taskInputs: lineageOf(args, options.waitFor, { flowRunId: parent.record.id }),
   };
   engine.runs.record({ run: tracking, state, follows: null, requests: [] });
   return tracking;
 }
 
 function newFlowRun(
-  { engine, flow, options }: FlowCall,
+  { engine, flow, options, id }: FlowCall,
   caller: Frame | null,
   tracking: TaskRunRecord | null,
   args: readonly unknown[],
 ): FlowRunRecord {
   return {
     kind: "flow-run",
-    id: newId(),
+    id: id ?? newId(),
     name: flowRunName(engine.random),
     tags: runTags(union(union(flow.tags, currentTags()), options.tags)),
     labels: NO_LABELS,
@@ -159,11 +162,11 @@ function newFlowRun(
   };
 }
 
-async function live(run: ActiveRun, flow: AnyFlow, refusal: ParameterTypeError | Ended | null): Promise<Ended> {
+async function live(run: ActiveRun, flow: AnyFlow, refusal: ParameterTypeError | State | null): Promise<Ended> {
   await enter(run, run.record.state);
   if (run.interruption !== null) return endInterrupted(run);
   if (refusal instanceof ParameterTypeError) return end(run, flow, failedBefore(run, refusal), undefined);
-  if (refusal !== null) return endEarly(run, refusal);
+  if (refusal !== null) return endWithout(run, refusal);
   if (flow.flowRunName !== null) {
     try {
       run.record.name = await inFrame(run.hookFrame, computeName, run, flow);

@@ -20,23 +20,23 @@ import { endInterrupted, finish } from "./end.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { enter } from "./enter.ts";
 
-import { pauseTaskRun, whileFlowPauses } from "./pause-gate.ts";
+import { lineageOf, rememberOrigin } from "./lineage.ts";
+import { pauseTaskRun, whileFlowPauses } from "./pausing.ts";
 
 import { checkName, fillName } from "./run-name.ts";
+import type { SubmittedCall } from "./submit.ts";
 import { supervise } from "./supervise.ts";
 import { currentTags, runTags, union } from "./tags.ts";
 import { attemptTask } from "./task-attempt.ts";
 import { awaitUpstreams } from "./upstreams-of-run.ts";
 
 /** One call of a task. */
-export interface TaskCall {
+export interface TaskCall extends SubmittedCall {
   readonly engine: EngineContext;
   readonly task: AnyTask;
   readonly participants: Participants;
   readonly args: readonly unknown[];
   readonly options: CallOptions;
-  /** Id of the run, when somebody has to know it before it starts. */
-  readonly id?: string;
 }
 
 const NO_LABELS: Readonly<Record<string, string>> = {};
@@ -66,12 +66,13 @@ export async function runTask(call: TaskCall): Promise<Ended> {
     tracking: null,
     args: call.args,
   });
+  call.onRecord?.(record);
   track(run, watcher);
   if (run.flow?.participants.terminal != null) run.flow.inside.watch(() => record.state);
   return supervise(run, call.options.signal, () => live(run, call));
 }
 
-function newTaskRun({ engine, task, args, options, id }: TaskCall, caller: Frame | null): TaskRunRecord {
+function newTaskRun({ engine, task, args, options, id, sources }: TaskCall, caller: Frame | null): TaskRunRecord {
   const flow = caller?.run.flow ?? null;
   const name = redact(task.name);
   return {
@@ -90,17 +91,23 @@ function newTaskRun({ engine, task, args, options, id }: TaskCall, caller: Frame
     empiricalPolicy: retryPolicy(task),
     flowRunRunCount: flow?.record.runCount ?? 0,
     leaseId: engine.leaseId,
-    taskInputs: {},
+    taskInputs: lineageOf(args, options.waitFor, {
+      flowRunId: flow?.record.id ?? null,
+      ...(sources === undefined ? {} : { sources }),
+      parentTaskRunId: caller?.run.subject.kind === "task" ? caller.run.record.id : null,
+    }),
   };
 }
 
-async function live(run: ActiveRun, { task, options }: TaskCall): Promise<Ended> {
+async function live(run: ActiveRun, call: TaskCall): Promise<Ended> {
+  const { task, options } = call;
   const pending = enter(run, run.record.state);
   if (pending !== undefined) await pending;
   if (run.interruption !== null) return endInterrupted(run);
-  const early = awaitUpstreams(run, options.waitFor, task.skipOnUpstreamSkip);
-  const upstream = early instanceof Promise ? await early : early;
-  if (upstream !== null) return upstream;
+  const upstream = awaitUpstreams(run, options.waitFor, task.skipOnUpstreamSkip);
+  const early = upstream === null ? null : await upstream;
+  if (early !== null) return early;
+  using _slot = call.isSubmitted === true ? await slotFor(run) : undefined;
   const paused = whileFlowPauses(run);
   if (paused !== undefined) await paused;
   if (task.taskRunName !== null) {
@@ -129,8 +136,20 @@ async function live(run: ActiveRun, { task, options }: TaskCall): Promise<Ended>
   });
 }
 
+/** Only submitted runs wait for one, and only those of the flow itself: a task that waits for its own tasks has one. */
+async function slotFor(run: ActiveRun): Promise<Disposable | undefined> {
+  if (run.caller?.run.subject.kind !== "flow") return undefined;
+  const limit = run.caller.run.subject.object.maxConcurrentTasks;
+  return limit === null ? undefined : await run.caller.run.inside.slots(limit).acquire(run.signal);
+}
+
 async function end(run: ActiveRun, ended: Ended, between: (() => void | Promise<void>) | undefined): Promise<Ended> {
   await finish(run, ended, between);
+  const { state, returned } = ended;
+  if (state.isCompleted()) {
+    const { id } = run.record;
+    rememberOrigin(returned === null ? state.peek() : returned.value, { kind: "task", id }, run.flow?.record.id ?? null);
+  }
   return ended;
 }
 

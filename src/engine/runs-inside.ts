@@ -1,5 +1,6 @@
 import type { State } from "../states/state.ts";
 import type { FlowRunRecord } from "../runs/flow-run.ts";
+import { TaskSlots } from "./task-slots.ts";
 
 /** A child flow run that has ended, for the next attempt of its parent. */
 export interface EndedChild {
@@ -18,6 +19,13 @@ export class RunsInside {
   readonly #children = new Map<string, EndedChild>();
   readonly #open = new Set<Promise<unknown>>();
   readonly #states: (() => State)[] = [];
+  #slots: TaskSlots | undefined;
+
+  /** Places for the submitted runs; the limit is that of the flow. */
+  slots(limit: number): TaskSlots {
+    this.#slots ??= new TaskSlots(limit);
+    return this.#slots;
+  }
 
   /** A new attempt calls its children from the beginning. */
   begin(): void {

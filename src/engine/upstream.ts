@@ -64,7 +64,7 @@ async function resolve({ args, waitFor, allowSkip, signal }: UpstreamRequest): P
   const inArgs = new Replacer<Upstream>(roleOf);
   inArgs.collect(args);
   const besides = new Replacer<Upstream>(roleOf);
-  if (waitFor !== undefined) besides.collect(checkWaitFor([...waitFor]));
+  if (waitFor !== undefined) besides.collect(checkWaitFor(waitForList(waitFor)));
   await settle([...inArgs.leaves.keys(), ...besides.leaves.keys()], signal);
 
   const uses = [...inArgs.leaves, ...besides.leaves].map(([upstream, mayFail]) => ({
@@ -97,6 +97,12 @@ const isNotReady = (state: State): boolean => state.isPending() && state.name ==
 
 /** What `allowFailure` lets through. A crash or a cancellation is no failure. */
 const isTolerable = (state: State): boolean => state.isFailed() || isNotReady(state);
+
+/** `waitFor` as a list, so that it can be looked at more than once; also a single future or state. */
+export function waitForList(waitFor: Iterable<unknown> | Future | State): readonly unknown[] {
+  if (Array.isArray(waitFor)) return waitFor;
+  return Symbol.iterator in waitFor ? [...waitFor] : [waitFor];
+}
 
 /** A promise there is almost always a call without `submit`, and nothing would wait for it. */
 function checkWaitFor(waitFor: readonly unknown[]): readonly unknown[] {

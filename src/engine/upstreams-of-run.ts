@@ -1,16 +1,79 @@
-import type { ActiveRun, Frame } from "./active-run.ts";
+import { Completed } from "../states/constructors.ts";
+import { UnfinishedRun } from "../states/run-errors.ts";
+import { keepValue, type State } from "../states/state.ts";
+import { type ActiveRun, type Frame, inFrame } from "./active-run.ts";
 import type { CallOptions, Ended } from "./definition.ts";
+import { endInterrupted, logEnd } from "./end.ts";
+import { enter } from "./enter.ts";
+import { offer } from "./handlers.ts";
+import { notReadyState, type Resolved, resolveUpstreams } from "./upstream.ts";
 
-/** Waits for what the arguments and `waitFor` name; null when the run may go on, else how it ended. */
-export const awaitUpstreams = (
-  _run: ActiveRun,
-  _waitFor: CallOptions["waitFor"],
-  _allowSkip: boolean,
-): Ended | null | Promise<Ended | null> => null;
+/**
+ * Waits for what the arguments and `waitFor` of a task run name, and puts the values in their places.
+ *
+ * @returns null when the run may go on, else how it ended.
+ */
+export function awaitUpstreams(
+  run: ActiveRun,
+  waitFor: CallOptions["waitFor"],
+  allowSkip: boolean,
+): null | Promise<Ended | null> {
+  const pending = resolveUpstreams({ args: run.args, waitFor, allowSkip, signal: () => run.signal });
+  return pending === null ? null : whenResolved(run, pending);
+}
 
-export const resolveFor = (
-  call: { readonly args: readonly unknown[] },
-  _caller: Frame | null,
-): { readonly args: readonly unknown[] | null; readonly ended: Ended | null } => ({ args: call.args, ended: null });
+async function whenResolved(run: ActiveRun, pending: Promise<Resolved>): Promise<Ended | null> {
+  const resolved = await resolvedOf(run, pending);
+  const ended = stateOf(resolved);
+  if (ended !== null) return endWithout(run, ended);
+  if (resolved.kind === "ready") run.args = resolved.args;
+  return null;
+}
 
-export const endEarly = async (_run: ActiveRun, ended: Ended): Promise<Ended> => ended;
+async function resolvedOf(run: ActiveRun, pending: Promise<Resolved>): Promise<Resolved> {
+  try {
+    return await pending;
+  } catch (error) {
+    if (run.interruption !== null) return endInterrupted(run);
+    throw error;
+  }
+}
+
+/** Null when everything is there. */
+function stateOf(resolved: Resolved): State | null {
+  if (resolved.kind === "ready") return null;
+  if (resolved.kind === "not-ready") return notReadyState(resolved);
+  const skipped = Completed({ name: "Skipped", message: "A run that it waits for was skipped." });
+  keepValue(skipped, undefined);
+  return skipped;
+}
+
+/** The state that a run goes into without its body being called; handlers see it. */
+export async function endWithout(run: ActiveRun, state: State): Promise<Ended> {
+  const from = run.record.state;
+  const { state: next } = await inFrame(run.hookFrame, offer, run.handlers, run.subject.object, from, state, run);
+  await enter(run, next);
+  logEnd(run);
+  const isOpen = !next.isFinal();
+  const error = isOpen ? new UnfinishedRun({ state: next.name }, { cause: next.peek() }) : null;
+  return { state: next, returned: null, thrown: error === null ? null : { error } };
+}
+
+export type Ready = { readonly args: readonly unknown[]; readonly ended: null } | { readonly ended: State };
+
+/** The same for a flow run, before it is made: its parameters are stored with it. */
+export function resolveFor(
+  args: readonly unknown[],
+  waitFor: CallOptions["waitFor"],
+  caller: Frame | null,
+): Ready | Promise<Ready> {
+  const signal = caller === null ? {} : { signal: () => caller.run.signal };
+  const pending = resolveUpstreams({ args, waitFor, allowSkip: false, ...signal });
+  return pending === null ? { args, ended: null } : pending.then((resolved) => readyOf(resolved, args));
+}
+
+function readyOf(resolved: Resolved, args: readonly unknown[]): Ready {
+  const ended = stateOf(resolved);
+  if (ended !== null) return { ended };
+  return { args: resolved.kind === "ready" ? resolved.args : args, ended: null };
+}

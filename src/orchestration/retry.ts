@@ -1,4 +1,5 @@
 import type { Random } from "../base/random.ts";
+import { CodedTypeError } from "../states/coded-type-error.ts";
 import type { State } from "../states/state.ts";
 
 /** More entries than this in a list of delays are refused. Source: Prefect 3, TaskRunPolicy. */
@@ -43,3 +44,19 @@ export function jittered(base: number, factor: number, random: Random): number {
 /** True for the state with which a retry was decided: AwaitingRetry, or Retrying where there is no delay. */
 export const isRetryDecision = (from: State | null, to: State): boolean =>
   to.isRetrying() || (from?.type === "RUNNING" && to.type === "RUNNING" && to.name === "Retrying");
+
+/**
+ * Delays that double: `factor`, `2·factor`, `4·factor`, … seconds, one for each retry, at most 50.
+ *
+ * @param factor Seconds before the first retry.
+ * @returns A value for `retryDelaySeconds`.
+ * @throws invalid_definition
+ * @example task({ retries: 4, retryDelaySeconds: exponentialBackoff(10) }, load) // 10, 20, 40, 80 seconds
+ * @see Prefect 3, prefect.tasks.exponential_backoff
+ */
+export function exponentialBackoff(factor: number): (retries: number) => number[] {
+  if (!(Number.isFinite(factor) && factor >= 0)) {
+    throw new CodedTypeError("invalid_definition", { option: "exponentialBackoff", problem: "the factor must be 0 or more" });
+  }
+  return (retries) => Array.from({ length: Math.min(retries, MAX_RETRY_DELAYS) }, (_, index) => factor * 2 ** index);
+}

@@ -1,5 +1,5 @@
 /** Kinds of bytes that come back as what they were. A Buffer comes back as a Buffer. */
-const VIEWS = {
+const VIEWS: Readonly<Record<string, new (buffer: ArrayBuffer) => ArrayBufferView>> = {
   Uint8Array,
   Uint8ClampedArray,
   Uint16Array,
@@ -12,23 +12,21 @@ const VIEWS = {
   BigInt64Array,
   BigUint64Array,
   DataView,
-} as const;
+};
 
-const isView = (kind: string): kind is keyof typeof VIEWS => Object.hasOwn(VIEWS, kind);
+const viewOf = (kind: string) => (Object.hasOwn(VIEWS, kind) ? VIEWS[kind] : undefined);
 
 export const isBytes = (value: object): value is ArrayBuffer | ArrayBufferView =>
-  value instanceof ArrayBuffer || (ArrayBuffer.isView(value) && (Buffer.isBuffer(value) || kindOf(value) !== undefined));
+  value instanceof ArrayBuffer || (ArrayBuffer.isView(value) && viewOf(kindOf(value)) !== undefined);
 
-const kindOf = (view: ArrayBufferView): keyof typeof VIEWS | undefined => {
-  const kind = Object.prototype.toString.call(view).slice("[object ".length, -1);
-  return isView(kind) ? kind : undefined;
-};
+/** As the language names it, also for subclasses. */
+const kindOf = (view: ArrayBufferView): string => Object.prototype.toString.call(view).slice("[object ".length, -1);
 
 /** Kind and content, base64. */
 export function bytesOf(value: ArrayBuffer | ArrayBufferView): readonly [kind: string, base64: string] {
   if (value instanceof ArrayBuffer) return ["ArrayBuffer", Buffer.from(value).toString("base64")];
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return [Buffer.isBuffer(value) ? "Buffer" : (kindOf(value) ?? "Uint8Array"), bytes.toString("base64")];
+  return [Buffer.isBuffer(value) ? "Buffer" : kindOf(value), bytes.toString("base64")];
 }
 
 /** The reverse of {@link bytesOf}. */
@@ -37,6 +35,7 @@ export function bytesFromText([kind = "", base64 = ""]: readonly string[]): Arra
   if (kind === "Buffer") return bytes;
   const { buffer } = new Uint8Array(bytes);
   if (kind === "ArrayBuffer") return buffer;
-  if (!isView(kind)) throw new TypeError(`unknown kind of bytes: ${kind}`);
-  return new VIEWS[kind](buffer);
+  const View = viewOf(kind);
+  if (View === undefined) throw new TypeError(`unknown kind of bytes: ${kind}`);
+  return new View(buffer);
 }

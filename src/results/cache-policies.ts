@@ -16,7 +16,8 @@ const partsOf = new WeakMap<CachePolicy, Parts>();
 
 const taskSource: Part = ({ task }) => hashOf(task.source);
 const runId: Part = ({ flowRunId, taskRunId }) => flowRunId ?? taskRunId;
-const flowParameters: Part = ({ flowParameters: given }) => (given === null ? null : hashOf(given));
+const flowParameters: Part = ({ flowParameters: given }) =>
+  given === null || Object.keys(given).length === 0 ? null : hashOf(given);
 
 /** Null when there are no arguments at all: then they say nothing. Source: Prefect 3, `Inputs`. */
 function inputsKey(parameters: NamedInputs, without: ReadonlySet<string>): string | null {
@@ -37,16 +38,18 @@ function policyOf(parts: Parts): CachePolicy {
       const more = partsOf.get(other) ?? foreign(other);
       return policyOf({
         inputs: parts.inputs || more.inputs,
-        without: parts.without.union(more.without),
+        without: union(parts.without, more.without),
         others: [...new Set([...parts.others, ...more.others])],
       });
     },
     // Leaving an argument out means that the others count. Source: Prefect 3, `CachePolicy.__sub__`.
-    minus: (...names) => policyOf({ ...parts, inputs: true, without: parts.without.union(new Set(names)) }),
+    minus: (...names) => policyOf({ ...parts, inputs: true, without: union(parts.without, names) }),
   };
   partsOf.set(policy, parts);
   return Object.freeze(policy);
 }
+
+const union = (one: Iterable<string>, other: Iterable<string>): ReadonlySet<string> => new Set([...one, ...other]);
 
 const isPending = (key: CacheKey | PromiseLike<CacheKey>): key is PromiseLike<CacheKey> =>
   typeof key === "object" && key !== null;
@@ -80,7 +83,7 @@ export const TASK_SOURCE: CachePolicy = policyOf({ ...NOTHING, others: [taskSour
 /** Calls within one flow run are the same; outside a flow, those within one task run: its retries. */
 export const RUN_ID: CachePolicy = policyOf({ ...NOTHING, others: [runId] });
 
-/** Calls within flow runs with equal parameters are the same. Says nothing outside a flow. */
+/** Calls within flow runs with equal parameters are the same. Says nothing where there are none. */
 export const FLOW_PARAMETERS: CachePolicy = policyOf({ ...NOTHING, others: [flowParameters] });
 
 /** No two calls are the same. Adding another policy to it gives that policy. */

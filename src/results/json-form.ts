@@ -55,7 +55,11 @@ function encodeObject(value: object, at: At): JsonValue {
       [...value].map(([key, item]: [unknown, unknown]) => [inside("(key)", key), inside(String(key), item)]),
     );
   }
-  if (value instanceof Set) return marked("set", Array.from(value, (item: unknown) => inside("(member)", item)));
+  if (value instanceof Set)
+    return marked(
+      "set",
+      Array.from(value, (item: unknown) => inside("(member)", item)),
+    );
   if (value instanceof Error) return marked("error", encodeError(value, inside));
   if (isBytes(value)) return marked("bytes", bytesOf(value));
   if (value instanceof RegExp) return marked("regexp", [value.source, value.flags]);

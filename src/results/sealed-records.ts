@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { BellhopError, messageOf } from "../base/errors.ts";
+import { BellhopError, errorCode, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
 import type { Sealer } from "../block/sealer.ts";
@@ -40,15 +40,21 @@ export function openSealedRecords({ place, serializer, sealer, clock, log }: Sea
     return null;
   };
 
-  const read = async (key: string): Promise<ResultRecord | null> => {
-    let stored: StoredRecord | null;
+  /** What is there and has not expired, still sealed. */
+  const find = async (key: string): Promise<StoredRecord | null> => {
     try {
-      stored = await rows.read(key);
+      const stored = await rows.read(key);
+      const isOver = stored !== null && stored.expiresAtMs !== null && stored.expiresAtMs <= clock.now();
+      return isOver ? null : stored;
     } catch (error) {
-      if (!BellhopError.is(error) || error.code !== "result_unreadable") throw error;
-      return warn(key, error);
+      if (errorCode(error) === "result_unreadable") return warn(key, error);
+      throw error;
     }
-    if (stored === null || (stored.expiresAtMs !== null && stored.expiresAtMs <= clock.now())) return null;
+  };
+
+  const read = async (key: string): Promise<ResultRecord | null> => {
+    const stored = await find(key);
+    if (stored === null) return null;
     try {
       return await open(key, stored);
     } catch (error) {
@@ -59,7 +65,7 @@ export function openSealedRecords({ place, serializer, sealer, clock, log }: Sea
   return {
     locks,
     read,
-    exists: async (key) => (await read(key)) !== null,
+    exists: async (key) => (await find(key)) !== null,
     write: async (key, { value, expiresAtMs }) => {
       const plain = await serializer.serialize(value);
       const facts = { serializer: serializer.type, writtenAtMs: clock.now(), expiresAtMs };

@@ -4,7 +4,14 @@ import { typeName } from "../states/state-error.ts";
 import { notSerializable, pathOf, type Path } from "./not-serializable.ts";
 
 /** What the structured clone restores as what it was. */
-const CLONED: readonly (abstract new (...args: never[]) => object)[] = [Date, RegExp, Boolean, Number, String, ArrayBuffer];
+const CLONED: readonly (abstract new (...args: never[]) => object)[] = [
+  Date,
+  RegExp,
+  Boolean,
+  Number,
+  String,
+  ArrayBuffer,
+];
 
 /** Refuses what the structured clone would lose without a word. @throws result_not_serializable */
 export function checkCloneable(value: unknown): void {

@@ -82,8 +82,8 @@ export interface LifeState {
   readonly retries: number;
   /** Attempts begun until now. */
   readonly runCount: number;
-  /** Attempts begun when the state was entered. */
-  readonly attempt: number;
+  /** How often the run had become RUNNING when it entered the state, this time included; 0 for states of other types. */
+  readonly begun: number;
   /** 40 for an end other than COMPLETED, 30 for AwaitingRetry, 10 for the Pending that a run begins with, else 20. */
   readonly level: number;
   readonly timestampMicros: Micros;

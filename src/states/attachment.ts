@@ -6,12 +6,22 @@ import type { JsonValue } from "../base/json.ts";
  * - `value`: a value in memory, also undefined and null, so that "returned nothing" and "nothing known" differ.
  * - `thrown`: whatever user code threw, in memory.
  * - `wire`: JSON as stored or received: result metadata, or data that another client put there.
+ * - `stored`: result metadata, with the means to load what it stands for.
+ *
+ * `metadata` says where else a value in memory is kept; it is what goes into the stored state.
  */
 export type Attachment =
   | { readonly kind: "none" }
-  | { readonly kind: "value"; readonly value: unknown }
-  | { readonly kind: "thrown"; readonly value: unknown }
-  | { readonly kind: "wire"; readonly json: JsonValue };
+  | { readonly kind: "value"; readonly value: unknown; readonly metadata?: JsonValue }
+  | { readonly kind: "thrown"; readonly value: unknown; readonly metadata?: JsonValue }
+  | { readonly kind: "wire"; readonly json: JsonValue }
+  | { readonly kind: "stored"; readonly json: JsonValue; readonly load: LoadResult };
+
+/**
+ * Loads what result metadata stands for; null when it is not there.
+ * @param tries How often to ask for what is not there yet, 0.25 s apart.
+ */
+export type LoadResult = (metadata: JsonValue, tries: number) => Promise<{ readonly value: unknown } | null>;
 
 export const NOTHING: Attachment = { kind: "none" };
 

@@ -40,7 +40,7 @@ export function stateError(state: StateLike): unknown {
   const { type, message } = state;
   if (!isUnsuccessful(type)) throw new CodedTypeError("state_without_error", { found: `a ${type} state` });
   const attached = state[STATE];
-  if (attached.kind === "none") return wrap(type, message);
+  if (attached.kind === "none" || attached.kind === "stored") return wrap(type, message);
   if (attached.kind === "wire") {
     return wrap(type, typeof attached.json === "string" ? attached.json : message);
   }

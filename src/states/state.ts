@@ -5,7 +5,15 @@ import { isUuid, newId } from "../base/ids.ts";
 import { formatMicros, microsToDate, parseMicros, type Micros } from "../base/instant.ts";
 import type { JsonValue } from "../base/json.ts";
 import { redact } from "../base/redactor.ts";
-import { attachThrown, attachValue, attachWire, isResultMetadata, NOTHING, type Attachment } from "./attachment.ts";
+import {
+  attachThrown,
+  attachValue,
+  attachWire,
+  type Attachment,
+  isResultMetadata,
+  type LoadResult,
+  NOTHING,
+} from "./attachment.ts";
 import { InvalidStateError, MissingResult, PausedRun, UnfinishedRun } from "./run-errors.ts";
 import { detailsFromWire, detailsToWire, StateDetailsWire, type StateDetails } from "./state-details.ts";
 import { isStateLike, isUnsuccessful, STATE, stateError } from "./state-error.ts";
@@ -53,7 +61,7 @@ export interface StateInit {
 export interface ResultOptions {
   /** Default true: a failed, crashed or cancelled state throws its error. */
   readonly raiseOnFailure?: boolean;
-  /** Default true: a stored result that is not there yet is asked for again. */
+  /** Default true: a stored result that is not there yet is asked for up to 10 times, 0.25 s apart; else once. */
   readonly retryResultFailure?: boolean;
 }
 
@@ -65,6 +73,8 @@ interface Acceptance {
 }
 
 const FINAL: ReadonlySet<StateType> = new Set(["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]);
+/** How often a stored result is asked for. Source: Prefect 3, `get_state_result`. */
+const LOAD_TRIES = 10;
 const NO_DETAILS: StateDetails = Object.freeze({});
 
 export const isFinalType = (type: StateType): boolean => FINAL.has(type);
@@ -124,7 +134,7 @@ export class State<out R = unknown> {
   get data(): unknown {
     const attached = this.#attached;
     if (attached.kind === "none") return undefined;
-    return attached.kind === "wire" ? attached.json : attached.value;
+    return attached.kind === "wire" || attached.kind === "stored" ? attached.json : attached.value;
   }
 
   /** When a scheduled or paused state is to start, else null. */
@@ -199,10 +209,10 @@ export class State<out R = unknown> {
   }
 
   /**
-   * The run's return value.
+   * The run's return value: the one in memory, else the one that was kept, which is loaded now.
    *
    * @throws paused_run, unfinished_run: there is no result yet.
-   * @throws missing_result: the run completed, but its value was not kept.
+   * @throws missing_result: the run completed, but its value was not kept, has expired or cannot be read.
    * @throws what the run threw, or failed_run, crashed_run, cancelled_run (unless `raiseOnFailure` is false).
    */
   result(options?: { readonly raiseOnFailure?: true; readonly retryResultFailure?: boolean }): Promise<R>;
@@ -210,14 +220,24 @@ export class State<out R = unknown> {
   async result(options: ResultOptions = {}): Promise<unknown> {
     if (this.type === "PAUSED") throw new PausedRun({ state: this.name });
     if (!this.isFinal()) throw new UnfinishedRun({ state: this.name });
+    if (this.#attached.kind === "stored") await this.#load(options.retryResultFailure === false ? 1 : LOAD_TRIES);
     const attached = this.#attached;
     if (isUnsuccessful(this.type)) {
       if (options.raiseOnFailure !== false) throw stateError(this);
       return attached.kind === "value" && attached.value != null ? attached.value : stateError(this);
     }
+    if (attached.kind === "value" || attached.kind === "thrown") return attached.value;
     if (attached.kind === "wire" && !isResultMetadata(attached.json)) return attached.json;
-    if (attached.kind === "none" || attached.kind === "wire") throw new MissingResult({ state: this.name });
-    return attached.value;
+    throw new MissingResult({ state: this.name });
+  }
+
+  /** Brings a stored result into memory; leaves the state as it is when there is none. */
+  async #load(tries: number): Promise<void> {
+    const attached = this.#attached;
+    if (attached.kind !== "stored") return;
+    const found = await attached.load(attached.json, tries);
+    if (found === null) return;
+    this.#attached = { kind: "value", value: found.value, metadata: attached.json };
   }
 
   /** The same state (same id) with changes, stamped now. */
@@ -247,7 +267,7 @@ export class State<out R = unknown> {
       // Once more: a secret may have become known after the state was made.
       message: this.message === null ? null : redact(this.message),
       state_details: detailsToWire(this.#stateDetails),
-      data: this.#attached.kind === "wire" ? this.#attached.json : null,
+      data: wireData(this.#attached),
     };
   }
 
@@ -286,6 +306,27 @@ export class State<out R = unknown> {
 export { acceptState, attach };
 
 export const isState = (value: unknown): value is State => isStateLike(value);
+
+/** What of the attached goes on the wire: never the value itself. */
+function wireData(attached: Attachment): JsonValue {
+  if (attached.kind === "none") return null;
+  if (attached.kind === "wire" || attached.kind === "stored") return attached.json;
+  return attached.metadata ?? null;
+}
+
+/** Says where the value or error in memory is kept, so that it can be loaded once this process is gone. */
+export function markStored(state: State, metadata: JsonValue): void {
+  const attached = state[STATE];
+  if (attached.kind === "value" || attached.kind === "thrown") attach(state, { ...attached, metadata });
+}
+
+/** Gives a state that was read from a store the means to load its result. Does nothing when it has no metadata of one. */
+export function loadResultWith(state: State, load: LoadResult): void {
+  const attached = state[STATE];
+  if (attached.kind === "wire" && isResultMetadata(attached.json)) {
+    attach(state, { kind: "stored", json: attached.json, load });
+  }
+}
 
 /** For a value that came back from user code: the state then holds a record of it, also when it is undefined. */
 export const keepValue = (state: State, value: unknown): void => attach(state, attachValue(value));

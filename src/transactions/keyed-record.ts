@@ -26,11 +26,6 @@ export class KeyedRecord {
     return this.#isLocked;
   }
 
-  /** Null when there are no locks to take. */
-  get canLock(): boolean {
-    return this.#records.locks !== null;
-  }
-
   /** @throws lock_timeout */
   async lock(signal: AbortSignal | undefined): Promise<void> {
     const { locks } = this.#records;

@@ -1,38 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { errorClass } from "../base/errors.ts";
-import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
-import type { RecordStore, ResultRecord } from "../results/record-store.ts";
+import type { ResultRecord } from "../results/record-store.ts";
 import { deepCopy } from "./deep-copy.ts";
 import { KeyedRecord } from "./keyed-record.ts";
+import type { OpenOptions } from "./open-options.ts";
 import { errorOf, type HookCall, HookLists, type StageHooks } from "./staged-hook.ts";
 import type { CommitMode, IsolationLevel, Transaction, TransactionState } from "./transaction.ts";
+import { ConfigurationError, TransactionReenteredError, UnknownTransactionValueError } from "./transaction-errors.ts";
 import { TreeLocks } from "./tree-locks.ts";
-
-/** `get` was asked for a value that nobody set. */
-export class UnknownTransactionValueError extends errorClass("transaction_value_unknown") {}
-
-/** The block of a transaction was entered a second time. */
-export class TransactionReenteredError extends errorClass("transaction_reentered") {}
-
-/** `SERIALIZABLE` was asked of a record store without locks. */
-export class ConfigurationError extends errorClass("isolation_unsupported") {}
-
-export interface OpenOptions {
-  readonly key: string | null;
-  /** Where the record is; null: no record. */
-  readonly records: RecordStore | null;
-  /** Does the work also when there is a record. Default false. */
-  readonly overwrite?: boolean;
-  /** Default true. */
-  readonly writeOnCommit?: boolean;
-  readonly log: Logger;
-  /** How the log names it. Default the key. */
-  readonly name?: string | undefined;
-  /** Default: that of the transaction around it. */
-  readonly commitMode?: CommitMode | undefined;
-  readonly isolationLevel?: IsolationLevel | undefined;
-}
 
 const scope = new AsyncLocalStorage<OpenTransaction | null>();
 const outside = <T>(fn: () => T): T => scope.run(null, fn);
@@ -60,6 +35,8 @@ export class OpenTransaction implements Transaction {
   #isClosed = false;
   /** A commit or rollback under way. One asked for meanwhile, by a hook for instance, is refused: it would wait for itself. */
   #ending: Promise<boolean> | "starting" | null = null;
+  /** It was rolled back because it could not be committed. */
+  #isUncommittable = false;
   #children: OpenTransaction[] | null = null;
   #values: Map<string, unknown> | null = null;
   #staged: ResultRecord | null = null;
@@ -119,10 +96,9 @@ export class OpenTransaction implements Transaction {
   }
 
   get<T = unknown>(name: string, ...fallback: [] | [fallback: T]): T {
-    for (let at: OpenTransaction | null = this; at !== null; at = at.#parent) {
-      // What a name stands for is agreed between those who set and get it.
-      if (at.#values?.has(name) === true) return deepCopy(at.#values.get(name)) as T;
-    }
+    const found = this.#valueOf(name);
+    // What a name stands for is agreed between those who set and get it.
+    if (found !== undefined) return deepCopy(found.value) as T;
     if (fallback.length === 0) throw new UnknownTransactionValueError({ name });
     return fallback[0];
   }
@@ -158,12 +134,11 @@ export class OpenTransaction implements Transaction {
    */
   begin(signal?: AbortSignal): void | Promise<void> {
     if (this.#state !== "PENDING") throw this.#reentered();
-    this.#state = "ACTIVE";
     const { key, records, overwrite = false } = this.#options;
-    if (records === null) return undefined;
     const isSerial = this.isolationLevel === "SERIALIZABLE";
-    if (isSerial && records.locks === null) throw new ConfigurationError({ level: this.isolationLevel });
-    if (key === null) return undefined;
+    if (isSerial && records?.locks === null) throw new ConfigurationError({ level: this.isolationLevel });
+    this.#state = "ACTIVE";
+    if (key === null || records === null) return undefined;
     this.#record = new KeyedRecord({ key, records, user: this, tree: this.#treeLocks() });
     return overwrite && !isSerial ? undefined : this.#begin(this.#record, signal);
   }
@@ -178,8 +153,8 @@ export class OpenTransaction implements Transaction {
   /** The block ended normally. */
   close(): void | Promise<void> {
     this.#isClosed = true;
-    const isLate = this.#state === "ROLLED_BACK" && this.#hooks !== null;
-    return this.#ending === null && !isLate ? this.#close() : this.#closeLater();
+    const waits = this.#windUp();
+    return waits === undefined ? this.#close() : waits.then(() => this.#close());
   }
 
   /**
@@ -189,11 +164,8 @@ export class OpenTransaction implements Transaction {
    */
   fail({ propagate }: { readonly propagate: boolean }): void | Promise<void> {
     this.#isClosed = true;
-    if (this.#ending instanceof Promise) return this.#ending.then(() => this.fail({ propagate }));
-    const parent = propagate ? this.#parent : null;
-    const undone = quiet(this.#rollBack());
-    if (parent === null) return undone;
-    return undone === undefined ? this.#handOver(parent) : undone.then(() => this.#handOver(parent));
+    const waits = this.#windUp();
+    return waits === undefined ? this.#fail(propagate) : waits.then(() => this.#fail(propagate));
   }
 
   /** Ends it without running a hook, and gives its locks back: others have to deal with what was done. */
@@ -202,8 +174,9 @@ export class OpenTransaction implements Transaction {
     if (this.#isOver() || this.#ending !== null) return undefined;
     this.#state = "ROLLED_BACK";
     this.#hooks = null;
-    const waits = [...this.children.map((child) => child.abandon()), this.#isLocked() ? this.#unlock() : undefined];
-    return waits.every((wait) => wait === undefined) ? undefined : Promise.all(waits).then(nothing);
+    const waits = this.children.map((child) => child.abandon()).filter((wait) => wait instanceof Promise);
+    if (this.#isLocked()) waits.push(this.#unlock());
+    return waits.length === 0 ? undefined : Promise.all(waits).then(nothing);
   }
 
   async #begin(record: KeyedRecord, signal: AbortSignal | undefined): Promise<void> {
@@ -220,30 +193,44 @@ export class OpenTransaction implements Transaction {
     await this.#unlock();
   }
 
-  #close(): void | Promise<void> {
-    const parent = this.#parent;
-    if (this.commitMode === "EAGER" && !this.#isOver()) {
-      const committed = this.#commitAndTell();
-      return committed === undefined ? parent?.#adopt(this) : committed.then(() => parent?.#adopt(this));
-    }
-    if (parent !== null) return this.#handOver(parent);
-    return quiet(this.commitMode === "OFF" ? this.#rollBack() : this.#commit());
+  /** Here, else around here. */
+  #valueOf(name: string): { readonly value: unknown } | undefined {
+    if (this.#values?.has(name) === true) return { value: this.#values.get(name) };
+    return this.#parent === null ? undefined : this.#parent.#valueOf(name);
   }
 
-  async #closeLater(): Promise<void> {
-    // By hand, and not waited for.
+  /** What was begun inside the block and not waited for, or came too late. */
+  #windUp(): Promise<void> | undefined {
+    return this.#ending === null && (this.#state !== "ROLLED_BACK" || this.#hooks === null)
+      ? undefined
+      : this.#windUpLater();
+  }
+
+  async #windUpLater(): Promise<void> {
     if (this.#ending instanceof Promise) await this.#ending;
-    if (this.#state === "ROLLED_BACK" && this.#hooks !== null) {
-      this.#warn("work was staged in a transaction that had been rolled back, so it is undone");
-      await this.#undo();
-    }
-    await this.#close();
+    if (this.#state !== "ROLLED_BACK" || this.#hooks === null) return;
+    this.#warn("work was staged in a transaction that had been rolled back, so it is undone");
+    await this.#undo();
+  }
+
+  #close(): void | Promise<void> {
+    const parent = this.#parent;
+    if (parent === null) return quiet(this.commitMode === "OFF" ? this.#rollBack() : this.#commit());
+    const committed = this.commitMode === "EAGER" ? quiet(this.#commit()) : undefined;
+    return committed === undefined ? this.#handOver(parent) : committed.then(() => this.#handOver(parent));
+  }
+
+  #fail(propagate: boolean): void | Promise<void> {
+    const parent = propagate ? this.#parent : null;
+    const undone = quiet(this.#rollBack());
+    if (parent === null) return undone;
+    return undone === undefined ? this.#handOver(parent) : undone.then(() => this.#handOver(parent));
   }
 
   /** From here on the parent decides, unless it has decided already. One that is ending takes it along. */
   #handOver(parent: OpenTransaction): void | Promise<void> {
     parent.#adopt(this);
-    if (this.#state === "ROLLED_BACK") return quiet(parent.#rollBack());
+    if (this.#state === "ROLLED_BACK") return this.#isUncommittable ? undefined : quiet(parent.#rollBack());
     return parent.#ending === null ? parent.#settleLate(this) : undefined;
   }
 
@@ -255,7 +242,7 @@ export class OpenTransaction implements Transaction {
   /** Does to a child what was done to this transaction before the child's block had ended. */
   #settleLate(child: OpenTransaction): void | Promise<void> {
     if (child.#isOver()) return undefined;
-    if (this.#state === "COMMITTED") return child.#commitAndTell();
+    if (this.#state === "COMMITTED") return quiet(child.#commit());
     if (this.#state !== "ROLLED_BACK") return undefined;
     child.#warn("the transaction around this one had been rolled back, so it is rolled back too");
     return quiet(child.#rollBack());
@@ -268,20 +255,6 @@ export class OpenTransaction implements Transaction {
       return true;
     }
     return this.#end(() => this.#commitAll());
-  }
-
-  /** A parent hears that a transaction inside it failed to commit; otherwise that concerns nobody else. */
-  #commitAndTell(): void | Promise<void> {
-    const committed = this.#commit();
-    if (typeof committed === "boolean") return undefined;
-    return committed.then((isCommitted) => {
-      if (isCommitted || this.#parent === null) return;
-      const { log } = this.#parent.#options;
-      log.error("a transaction inside this one failed to commit and was rolled back alone", {
-        transaction: this.#parent.#label(),
-        child: this.#label(),
-      });
-    });
   }
 
   #rollBack(): boolean | Promise<boolean> {
@@ -304,20 +277,30 @@ export class OpenTransaction implements Transaction {
   async #commitAll(): Promise<boolean> {
     const count = this.children.length;
     try {
-      for (const child of this.children.slice(0, count)) await child.#commitAndTell();
+      for (const child of this.children.slice(0, count)) await child.#commit();
       await this.#hooks?.runCommit(this.#hookCall());
       if (this.#record !== null && this.#options.writeOnCommit !== false)
         await this.#record.write(this.#staged ?? { value: undefined, expiresAtMs: null });
     } catch (error) {
-      const fields = { transaction: this.#label(), error: errorOf(error) };
-      this.#options.log.error("the transaction could not be committed, so it is rolled back", fields);
-      await this.#undoAll();
+      await this.#giveUp(error);
       return false;
     }
     this.#state = "COMMITTED";
     this.#hooks = null;
     await this.#finish(count);
     return true;
+  }
+
+  /** It failed to commit, which concerns no other transaction; but the one around it says so in its log. */
+  async #giveUp(error: unknown): Promise<void> {
+    const fields = { transaction: this.#label(), error: errorOf(error) };
+    this.#options.log.error("the transaction could not be committed, so it is rolled back", fields);
+    this.#isUncommittable = true;
+    await this.#undoAll();
+    const parent = this.#parent;
+    if (parent === null) return;
+    const child = { transaction: parent.#label(), child: this.#label() };
+    parent.#options.log.error("a transaction inside this one could not be committed", child);
   }
 
   async #undoAll(): Promise<boolean> {

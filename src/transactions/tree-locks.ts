@@ -25,7 +25,8 @@ interface Held {
  * outermost one does, so one that waited for another's lock would wait for itself.
  */
 export class TreeLocks {
-  readonly #holder = newId();
+  /** Made with the first lock: most trees take none. */
+  #holder: string | undefined;
   readonly #held: Held[] = [];
 
   holds(locks: LockManager, key: string): boolean {
@@ -42,6 +43,7 @@ export class TreeLocks {
         return held.taken;
       }
     }
+    this.#holder ??= newId();
     const taken = locks.acquire(key, this.#holder, signal === undefined ? {} : { signal });
     const held: Held = { locks, key, users: new Set([user]), taken, waiting: [], leaving: null };
     this.#held.push(held);
@@ -56,7 +58,7 @@ export class TreeLocks {
   /** The lock is given back when its last user in the tree leaves. */
   async drop(locks: LockManager, key: string, user: LockUser): Promise<void> {
     const held = this.#find(locks, key);
-    if (held?.users.delete(user) !== true) return;
+    if (this.#holder === undefined || held?.users.delete(user) !== true) return;
     if (held.users.size === 0) {
       // Others find the lock until it is free: taking it now would be undone by this release.
       const released = locks.release(key, this.#holder);

@@ -57,7 +57,11 @@ async function storeRuns({ store: { runs } }: StoreFixture) {
   for (const task of [good, bad]) runs.record(aChange(task));
   runs.record(aChange(good, aState({ type: "COMPLETED", timestampMicros: later(30) })));
   runs.record(aChange(bad, aState({ type: "CANCELLED", timestampMicros: later(31) })));
-  for (const state of states) await runs.commit(aChange(flowRun, state));
+  let current = flowRun;
+  for (const state of states) {
+    await runs.commit(aChange(current, state));
+    current = { ...current, state };
+  }
   return { flowRun, good, bad, failed: states[3] };
 }
 
@@ -73,7 +77,7 @@ export function logStoreSuite(open: StoreOpener): void {
         taskRunId: good.id,
         level: 35,
         logger: "prefect.task_runs",
-        message: "it's \"odd\"; \u0000 \n %_ 💥",
+        message: 'it\'s "odd"; \u0000 \n %_ 💥',
       });
 
       logs.recordLog(line);
@@ -173,17 +177,17 @@ export function logStoreSuite(open: StoreOpener): void {
       const states = await logs.listLifeStates({ flowRunId: flowRun.id });
       const ofTask = await logs.listLifeStates({ taskRunId: good.id });
 
-      const shown = states.map(({ runName, state, level, attempt }) => [runName, state.name, level, attempt].join(" "));
+      const shown = states.map(({ runName, state, level, begun }) => [runName, state.name, level, begun].join(" "));
       expect(shown).toEqual([
         "brave-otter Pending 10 0",
         "load-0 Running 20 1",
         "send-0 Running 20 1",
-        "load-0 Completed 20 1",
-        "send-0 Cancelled 40 1",
+        "load-0 Completed 20 0",
+        "send-0 Cancelled 40 0",
         "brave-otter Running 20 1",
-        "brave-otter AwaitingRetry 30 1",
+        "brave-otter AwaitingRetry 30 0",
         "brave-otter Retrying 20 2",
-        "brave-otter Failed 40 2",
+        "brave-otter Failed 40 0",
       ]);
       expect(states.at(-1)).toMatchObject({
         flowRunId: flowRun.id,

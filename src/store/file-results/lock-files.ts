@@ -108,7 +108,7 @@ export function openLockFiles(folder: string): LockRows {
     const turn = await look(name, 0);
     if (turn.holder !== holder) return false;
     await rewrite(folderOf(name), turn.number, content);
-    return true;
+    return !(await numbersIn(folderOf(name))).some((number) => number > turn.number);
   };
 
   return {
@@ -118,11 +118,8 @@ export function openLockFiles(folder: string): LockRows {
         await mkdir(own, { recursive: true, mode: 0o700 });
         const turn = await look(name, nowMs);
         const content = contentOf(holder, untilMs);
-        if (turn.holder === holder) {
-          await rewrite(own, turn.number, content);
-          return true;
-        }
-        return isFree(turn, nowMs) && (await takeTurn(own, turn.number + 1, content));
+        if (isFree(turn, nowMs)) return takeTurn(own, turn.number + 1, content);
+        return turn.holder === holder && asHolder(name, holder, content);
       }),
     renew: (name, holder, untilMs) => guarded(() => asHolder(name, holder, contentOf(holder, untilMs))),
     release: (name, holder) => guarded(async () => void (await asHolder(name, holder, contentOf(null, 0)))),

@@ -20,9 +20,8 @@ create table locks (
   key integer primary key,
   name text not null unique,
   holder text not null,
-  lease_id text,
   acquired_at_ms integer not null,
-  expires_at_ms integer
+  expires_at_ms integer not null
 ) strict;
 
 create table run_logs (

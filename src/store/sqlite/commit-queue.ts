@@ -17,8 +17,17 @@ const INLINE_EVERY = 1_000;
 /** How long an exiting process blocks for a lock, milliseconds. */
 const EXIT_LOCK_MS = 2_000;
 
+/** One attempt to store units in one transaction. Another attempt is another object. */
+export interface Batch {
+  /** Number of the last unit in it; it holds every unit up to there that is not stored yet. */
+  readonly through: number;
+}
+
 /** Writes with the statements of one connection; runs again from the start when its transaction is taken back. */
 export type Work<T> = (db: Database) => T;
+
+/** Work that wants to know what else is in its transaction. */
+export type BatchWork<T> = (db: Database, batch: Batch) => T;
 
 interface Waiter {
   readonly resolve: (value: unknown) => void;
@@ -26,7 +35,9 @@ interface Waiter {
 }
 
 interface Unit {
-  readonly work: Work<unknown>;
+  /** Counts up in the order of the calls. */
+  readonly number: number;
+  readonly work: BatchWork<unknown>;
   /** Absent: written behind its caller, stays queued until it is stored. */
   readonly waiter?: Waiter;
   /** Called after the commit, before the waiter. */
@@ -57,6 +68,7 @@ export class CommitQueue {
   readonly #random: Random;
   readonly #log: Logger;
   #units: Unit[] = [];
+  #nextNumber = 0;
   /** How many of the units nobody waits for. */
   #appended = 0;
   #pumping = false;
@@ -78,6 +90,11 @@ export class CommitQueue {
     return this.#units.length;
   }
 
+  /** The number that the next unit gets. */
+  get nextNumber(): number {
+    return this.#nextNumber;
+  }
+
   /** Units nobody waits for; a read must let them be written first. */
   get appended(): number {
     return this.#appended;
@@ -89,19 +106,19 @@ export class CommitQueue {
   }
 
   /** Stores a unit; resolves with its value when it is durable. `committed` runs just before that. */
-  submit<T>(work: Work<T>, committed?: (value: T) => void): Promise<T> {
+  submit<T>(work: BatchWork<T>, committed?: (value: T) => void): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#refuseWhenClosed();
       // As in told().
-      this.#units.push({ work, waiter: { resolve: (value) => resolve(value as T), reject }, ...told(committed) });
+      this.#push({ work, waiter: { resolve: (value) => resolve(value as T), reject }, ...told(committed) });
       this.#wake();
     });
   }
 
   /** Stores a unit behind the caller: with the next commit, and after 50 ms at the latest. */
-  append<T>(work: Work<T>, committed?: (value: T) => void): void {
+  append<T>(work: BatchWork<T>, committed?: (value: T) => void): void {
     this.#refuseWhenClosed();
-    this.#units.push({ work, ...told(committed) });
+    this.#push({ work, ...told(committed) });
     this.#appended += 1;
     if (this.#units.length % INLINE_EVERY === 0) this.#drainNow();
     else this.#writeWithin(WRITE_BEHIND_MS);
@@ -116,10 +133,10 @@ export class CommitQueue {
   }
 
   /** Stores everything queued, then `work`, before it returns. Blocks for a lock; only for a process that is exiting. */
-  writeSync(work: Work<void>): void {
+  writeSync(work: BatchWork<void>): void {
     this.#refuseWhenClosed();
     let failure: BellhopError | undefined;
-    this.#units.push({ work, waiter: { resolve: () => undefined, reject: (error) => (failure = error) } });
+    this.#push({ work, waiter: { resolve: () => undefined, reject: (error) => (failure = error) } });
     this.#db.blockForLock(EXIT_LOCK_MS);
     try {
       const stopped = this.#drainNow();
@@ -135,6 +152,11 @@ export class CommitQueue {
     this.#closed = true;
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
+  }
+
+  #push(unit: Omit<Unit, "number">): void {
+    this.#units.push({ number: this.#nextNumber, ...unit });
+    this.#nextNumber += 1;
   }
 
   #refuseWhenClosed(): void {
@@ -217,8 +239,9 @@ export class CommitQueue {
   /** Without savepoints first, which cost a tenth of a unit each; with them only if a unit was refused. */
   #apply(batch: readonly Unit[]): readonly Result[] {
     const db = this.#db;
+    const whole: Batch = { through: batch.at(-1)?.number ?? 0 };
     try {
-      return db.transaction(() => batch.map((unit) => ({ value: unit.work(db) })));
+      return db.transaction(() => batch.map((unit) => ({ value: unit.work(db, whole) })));
     } catch (error) {
       if (stopsStore(error)) throw error;
     }
@@ -227,7 +250,9 @@ export class CommitQueue {
 
   #applyAlone(unit: Unit): Result {
     try {
-      return { value: this.#db.savepoint(() => unit.work(this.#db)) };
+      // Each may be taken back alone, so none may count on the others.
+      const alone: Batch = { through: unit.number };
+      return { value: this.#db.savepoint(() => unit.work(this.#db, alone)) };
     } catch (error) {
       if (stopsStore(error)) throw error;
       return { refused: storeError(error, this.#db.path) };

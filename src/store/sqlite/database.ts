@@ -77,6 +77,13 @@ export class Database {
     return Number(this.#prepare(statement).run(...params).changes);
   }
 
+  /** Runs a statement that inserts at most one row; returns its key, null when nothing was inserted. */
+  insert<P extends readonly SqlValue[]>(statement: Query<P>, ...params: P): number | null {
+    checkValues(params);
+    const { changes, lastInsertRowid } = this.#prepare(statement).run(...params);
+    return changes === 0 ? null : Number(lastInsertRowid);
+  }
+
   /** The first row. */
   get<P extends readonly SqlValue[], R>(statement: Query<P, R>, ...params: P): R | undefined {
     checkValues(params);

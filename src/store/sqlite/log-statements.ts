@@ -72,7 +72,7 @@ export interface LifeStateRow extends StateColumns {
   readonly objectName: string;
   readonly retries: number;
   readonly runCount: number;
-  readonly attempt: number;
+  readonly begun: number;
   readonly level: number;
 }
 
@@ -87,14 +87,18 @@ const LIFE_FILTER = `${LEVEL} >= ?3 and s.seq > ?4 and s.seq < ?5`;
 const LIFE_COLUMNS = `r.name as runName, coalesce(r.empirical_policy ->> 'retries', 0) as retries,
   r.run_count as runCount, ${LEVEL} as level, ${STATE_COLUMNS}`;
 
+/** Counted by the index of the run's states. */
+const BEGUN = `case when s.type <> 'RUNNING' then 0 else
+      (select count(*) from states b where b.type = 'RUNNING' and b.seq <= s.seq`;
+
 /** A flow run has the states with its key, and a task run those with its own; each has its index. */
 const FLOW_RUN_STATES = `select s.seq as key, r.id as flowRunId, null as taskRunId, r.flow_name as objectName,
-    (select count(*) from states b where b.flow_run_key = r.key and b.seq <= s.seq and b.type = 'RUNNING') as attempt,
+    ${BEGUN} and b.flow_run_key = r.key) end as begun,
     ${LIFE_COLUMNS}
   from flow_runs r join states s on s.flow_run_key = r.key where r.id = ?1 and ?2 = '' and ${LIFE_FILTER}`;
 
 const TASK_RUN_STATES = `select s.seq as key, r.flow_run_id as flowRunId, r.id as taskRunId, r.task_name as objectName,
-    (select count(*) from states b where b.task_run_key = r.key and b.seq <= s.seq and b.type = 'RUNNING') as attempt,
+    ${BEGUN} and b.task_run_key = r.key) end as begun,
     ${LIFE_COLUMNS}
   from task_runs r join states s on s.task_run_key = r.key
   where (?2 = '' or r.task_name = ?2 or r.name = ?2) and ${LIFE_FILTER}`;

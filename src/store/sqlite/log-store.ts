@@ -30,18 +30,7 @@ function listLogs(db: Database, filter: RunLogFilter): sql.LogRow[] {
         ? [sql.LOGS_OF_FLOW_RUN, sql.LATEST_LOGS_OF_FLOW_RUN]
         : [sql.LOGS_OF_ALL, sql.LATEST_LOGS_OF_ALL];
   const statement = newestFirst ? newest : oldest;
-  return db.all(
-    statement,
-    flowRunId,
-    taskRunId,
-    task,
-    minLevel,
-    sinceMicros,
-    untilMicros,
-    after,
-    before,
-    take(filter),
-  );
+  return db.all(statement, flowRunId, taskRunId, task, minLevel, sinceMicros, untilMicros, after, before, take(filter));
 }
 
 /** The parameters of every statement about a life. */
@@ -61,10 +50,10 @@ function hooksStatement(of: LifeOf, newestFirst: boolean) {
 }
 
 function toLifeState(row: sql.LifeStateRow): LifeState {
-  const { key, flowRunId, taskRunId, runName, objectName, retries, runCount, attempt, level } = row;
+  const { key, flowRunId, taskRunId, runName, objectName, retries, runCount, begun, level } = row;
   const { state } = toStoredState({ ...row, seq: key, follows: null });
   const timestampMicros = parseMicros(state.timestamp) ?? 0;
-  return { key, flowRunId, taskRunId, runName, objectName, retries, runCount, attempt, level, timestampMicros, state };
+  return { key, flowRunId, taskRunId, runName, objectName, retries, runCount, begun, level, timestampMicros, state };
 }
 
 function toLifeHook({ key, runName, stateName, ...row }: sql.LifeHookRow): LifeHook {
@@ -75,12 +64,12 @@ function toLifeHook({ key, runName, stateName, ...row }: sql.LifeHookRow): LifeH
 export function openLogStore({ queue, read }: Session): RunLogStore {
   return {
     recordLog: ({ flowRunId, taskRunId, timestampMicros, level, logger, message }) =>
-      queue.append(
-        (db) => void db.run(sql.INSERT_LOG, flowRunId, taskRunId, timestampMicros, level, logger, message),
-      ),
+      queue.append((db) => void db.run(sql.INSERT_LOG, flowRunId, taskRunId, timestampMicros, level, logger, message)),
     listLogs: (filter = {}) => read((db) => listLogs(db, filter).map(plain)),
     listLifeStates: (of, filter = {}) =>
-      read((db) => db.all(statesStatement(of, filter.newestFirst ?? false), ...lifeValues(of, filter)).map(toLifeState)),
+      read((db) =>
+        db.all(statesStatement(of, filter.newestFirst ?? false), ...lifeValues(of, filter)).map(toLifeState),
+      ),
     listLifeHooks: (of, filter = {}) =>
       read((db) => db.all(hooksStatement(of, filter.newestFirst ?? false), ...lifeValues(of, filter)).map(toLifeHook)),
   };

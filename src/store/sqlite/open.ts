@@ -4,6 +4,8 @@ import type { Random } from "../../base/random.ts";
 import type { BlockStore } from "../../block/block-store.ts";
 import type { InboxStore } from "../../channel/inbox-store.ts";
 import type { OutboxStore } from "../../delivery/outbox-store.ts";
+import type { RecordPlace } from "../../results/record-rows.ts";
+import { openSharedLocks } from "../../results/shared-locks.ts";
 import type { LeaseStore } from "../../runs/lease-store.ts";
 import type { RunLogStore } from "../../runs/run-log.ts";
 import type { RunStore } from "../../runs/run-store.ts";
@@ -15,8 +17,10 @@ import { openEnqueued } from "./enqueued.ts";
 import { type HealthOptions, readHealth } from "./health.ts";
 import { openInboxStore } from "./inbox-store.ts";
 import { openLeaseStore } from "./lease-store.ts";
+import { openLockRows } from "./lock-store.ts";
 import { openLogStore } from "./log-store.ts";
 import { openOutboxStore } from "./outbox-store.ts";
+import { openResultRows } from "./result-store.ts";
 import { openRunStore } from "./run-store.ts";
 import { openSession, type Session } from "./session.ts";
 
@@ -40,6 +44,7 @@ export interface SqliteStore extends AsyncDisposable {
   readonly blocks: BlockStore;
   readonly leases: LeaseStore;
   readonly inbox: InboxStore;
+  readonly results: RecordPlace;
   readonly logs: RunLogStore;
   health(options?: HealthOptions): Promise<StoreHealth>;
   /** As disposing, before it returns; blocks up to 2 s for a lock. Only for a process that is exiting. */
@@ -91,6 +96,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     blocks: openBlockStore(session),
     leases: openLeaseStore(session),
     inbox: openInboxStore(session),
+    results: { rows: openResultRows(session), locks: openSharedLocks({ rows: openLockRows(session), clock, log }) },
     logs: openLogStore(session),
     health: (healthOptions) => readHealth(session, durability, healthOptions),
     closeSync,

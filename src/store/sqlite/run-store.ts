@@ -7,8 +7,9 @@ import type { Enqueued } from "./enqueued.ts";
 import { idRange, pageSize } from "./page.ts";
 import { type FlowRunRow, toFlowRun, toHookOutcome, toStoredState, toTaskRun } from "./run-rows.ts";
 import { prepareInput } from "./run-inputs.ts";
+import { openRunChains } from "./run-chain.ts";
 import * as sql from "./run-statements.ts";
-import { prepareChange, prepareHookOutcome } from "./run-writes.ts";
+import { type Place, prepareChange, prepareHookOutcome, type TaskRunChains } from "./run-writes.ts";
 import type { Session } from "./session.ts";
 
 function findFlowRun(db: Database, idOrName: string): FlowRunRow | null {
@@ -102,16 +103,18 @@ export function openRunStore(session: Session, enqueued: Enqueued): RunStore {
   const { queue, read } = session;
   /** What an appended change enqueues is told like the rest: after the commit. */
   const tell = (destinations: readonly string[]): void => enqueued.tell(destinations);
+  const chains: TaskRunChains = openRunChains();
+  const placeOf = (isBehind: boolean): Place => ({ chains, number: queue.nextNumber, isBehind });
   return {
     commit: async (change) => {
-      await queue.submit(prepareChange(change), tell);
+      await queue.submit(prepareChange(change, placeOf(false)), tell);
     },
     decide: (flowRunId, fn) => decide(queue, tell, flowRunId, fn),
-    record: (change) => queue.append(prepareChange(change), tell),
+    record: (change) => queue.append(prepareChange(change, placeOf(true)), tell),
     recordHook: (outcome) => queue.append(prepareHookOutcome(outcome)),
     flush: () => queue.flush(),
     commitSync: (changes) => {
-      const works = changes.map(prepareChange);
+      const works = changes.map((change) => prepareChange(change));
       queue.writeSync((db) => {
         for (const work of works) work(db);
       });

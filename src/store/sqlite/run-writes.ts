@@ -2,8 +2,10 @@ import { BellhopError } from "../../base/errors.ts";
 import type { FlowRunRecord, RunRecord, TaskRunRecord } from "../../runs/flow-run.ts";
 import type { HookOutcome, RunChange } from "../../runs/run-store.ts";
 import { isFinalType } from "../../states/state.ts";
+import type { Batch } from "./commit-queue.ts";
 import { type Database, query, toJson } from "./database.ts";
 import { prepareRequest } from "./outbox-rows.ts";
+import { type Chain, isWritten, lastWithin, openRunChains, type RunChains } from "./run-chain.ts";
 import { prepareInputs } from "./run-inputs.ts";
 import { toWire } from "./run-rows.ts";
 import { READ_FLOW_RUN } from "./run-statements.ts";
@@ -62,6 +64,8 @@ const UPDATE_FLOW_RUN = query<[...RunValues, id: string]>(
 
 const DELETE_FLOW_RUN = query<[id: string]>("delete from flow_runs where id = ?");
 
+type TaskRunValues = [...RunValues, flowRunRunCount: number];
+
 type TaskRunConstants = [
   id: string,
   flowRunId: string | null,
@@ -70,17 +74,16 @@ type TaskRunConstants = [
   dynamicKey: string,
   createdMicros: number,
   hooks: string,
-  flowRunRunCount: number,
   taskInputs: string,
 ];
 
-const INSERT_TASK_RUN = query<[...RunValues, ...TaskRunConstants]>(
-  `insert into task_runs (${RUN_VALUES}, id, flow_run_id, task_name, task_key, dynamic_key, created_micros, hooks,
-     flow_run_run_count, task_inputs)
+const INSERT_TASK_RUN = query<[...TaskRunValues, ...TaskRunConstants]>(
+  `insert into task_runs (${RUN_VALUES}, flow_run_run_count, id, flow_run_id, task_name, task_key, dynamic_key,
+     created_micros, hooks, task_inputs)
    values (${PLACES}, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
 );
 
-const UPDATE_TASK_RUN = query<[...RunValues, flowRunRunCount: number, id: string, stateTimestampMicros: number]>(
+const UPDATE_TASK_RUN = query<[...TaskRunValues, id: string, stateTimestampMicros: number]>(
   `update task_runs set (${RUN_VALUES}, flow_run_run_count) = (${PLACES}, ?) ${WHERE_OLDER}`,
 );
 
@@ -118,6 +121,12 @@ const INSERT_FLOW_RUN_STATE = query<[...StateValues, runId: string]>(
 const INSERT_TASK_RUN_STATE = query<[...StateValues, runId: string]>(
   `insert into states (task_run_key, id, follows, type, name, timestamp_micros, message, details, data)
    select key, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 from task_runs where id = ?9 and ${NOT_ENDED} on conflict (id) do nothing`,
+);
+
+/** For a run whose row was written in the same transaction: it is there and has not ended without the state. */
+const INSERT_STATE_OF_TASK_RUN = query<[taskRunKey: number, ...StateValues]>(
+  `insert into states (task_run_key, id, follows, type, name, timestamp_micros, message, details, data)
+   values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing`,
 );
 
 const HAS_STATE = query<[id: string], { seq: number }>("select seq from states where id = ?");
@@ -198,24 +207,21 @@ function prepareFlowRun(run: FlowRunRecord, hooks: string): RunWrite {
   };
 }
 
-function prepareTaskRun(run: TaskRunRecord, hooks: string): RunWrite {
-  const { id, flowRunId, taskName, taskKey, dynamicKey, createdMicros, flowRunRunCount } = run;
-  const values = runValues(run);
-  const constants: TaskRunConstants = [
-    id,
-    flowRunId,
-    taskName,
-    taskKey,
-    dynamicKey,
-    createdMicros,
-    hooks,
-    flowRunRunCount,
-    run.taskInputs === undefined ? "{}" : toJson(run.taskInputs),
-  ];
+/** `row` gives what the run's row becomes. */
+function prepareTaskRun(run: TaskRunRecord, hooks: string, chain: Chain, row: () => TaskRunValues): RunWrite {
+  const { id, flowRunId, taskName, taskKey, dynamicKey, createdMicros, taskInputs } = run;
+  const inputs = taskInputs === undefined ? "{}" : toJson(taskInputs);
+  const constants: TaskRunConstants = [id, flowRunId, taskName, taskKey, dynamicKey, createdMicros, hooks, inputs];
   return {
     name: run.name,
-    insert: (db) => db.run(INSERT_TASK_RUN, ...values, ...constants) > 0,
-    update: (db) => void db.run(UPDATE_TASK_RUN, ...values, flowRunRunCount, id, values[4]),
+    insert: (db) => {
+      chain.key = db.insert(INSERT_TASK_RUN, ...row(), ...constants);
+      return chain.key !== null;
+    },
+    update: (db) => {
+      const values = row();
+      db.run(UPDATE_TASK_RUN, ...values, id, values[4]);
+    },
     remove: (db) => void db.run(DELETE_TASK_RUN, id),
     insertState: (db, state) => db.run(INSERT_TASK_RUN_STATE, ...state, id) > 0,
     refusal: (_, state) => new BellhopError("run_superseded", { run: run.name, state }),
@@ -239,33 +245,71 @@ function writeState(db: Database, run: RunWrite, state: StateValues, isFirst: bo
   return false;
 }
 
+/** The queued changes of the task runs of one store. */
+export type TaskRunChains = RunChains<TaskRunValues>;
+
+/** Where a change stands in the queue. */
+export interface Place {
+  readonly chains: TaskRunChains;
+  readonly number: number;
+  /** False for a change whose caller waits. */
+  readonly isBehind: boolean;
+}
+
+type WriteState = (db: Database, batch: Batch) => boolean;
+
+/** Writes the state, and the row of its run as the last change in the transaction leaves it. */
+function prepareTaskState(change: RunChange, run: TaskRunRecord, state: StateValues, place: Place): WriteState {
+  const { follows } = change;
+  const values: TaskRunValues = [...runValues(run), run.flowRunRunCount];
+  const link = place.chains.link({ ...place, run, stateId: state[0], follows, values });
+  const { chain } = link;
+  let last = link;
+  const write = prepareTaskRun(run, hooksOf(change), chain, () => last.values);
+  return (db, batch) => {
+    if (chain.key !== null && isWritten(link, batch)) return db.run(INSERT_STATE_OF_TASK_RUN, chain.key, ...state) > 0;
+    last = lastWithin(link, batch);
+    if (!writeState(db, write, state, follows === null)) return false;
+    chain.written = { batch, through: last.number };
+    return true;
+  };
+}
+
+function prepareFlowState(change: RunChange, run: FlowRunRecord, state: StateValues): WriteState {
+  const write = prepareFlowRun(run, hooksOf(change));
+  return (db) => writeState(db, write, state, change.follows === null);
+}
+
+const hooksOf = ({ hooks }: RunChange): string => (hooks === undefined ? "[]" : toJson(hooks));
+
+function stateValues({ state, follows }: RunChange): StateValues {
+  const { id, type, name, message, state_details, data } = state.toWire();
+  const details = toJson(state_details);
+  return [id, follows, type, name, state.timestampMicros, message, details, data === null ? null : toJson(data)];
+}
+
+/** Part of no queue: it shares its transaction, and its number, with others. */
+const alone = (): Place => ({ chains: openRunChains(), number: 0, isBehind: false });
+
+/** In this transaction there is nothing to count on. */
+const NO_BATCH: Batch = { through: -1 };
+
 /**
  * Copies a change and returns what stores it: run, state and deliveries, all in the transaction it is called in. The
  * work returns the destinations that got a delivery.
  *
+ * @param place Given for a change that is a unit of the queue.
  * @throws store_value_invalid; the work: run_superseded, run_moved
  */
-export function prepareChange(change: RunChange): (db: Database) => string[] {
-  const { follows } = change;
-  const hooks = toJson(change.hooks ?? []);
-  const run = change.run.kind === "flow-run" ? prepareFlowRun(change.run, hooks) : prepareTaskRun(change.run, hooks);
-  const { id, type, name, message, state_details, data } = change.state.toWire();
-  const { timestampMicros } = change.state;
-  const state: StateValues = [
-    id,
-    follows,
-    type,
-    name,
-    timestampMicros,
-    message,
-    toJson(state_details),
-    data === null ? null : toJson(data),
-  ];
+export function prepareChange(change: RunChange, place: Place = alone()): (db: Database, batch?: Batch) => string[] {
+  const { run } = change;
+  const state = stateValues(change);
+  const write =
+    run.kind === "flow-run" ? prepareFlowState(change, run, state) : prepareTaskState(change, run, state, place);
   const requests = change.requests.map(prepareRequest);
-  const setInputs =
-    change.inputs === undefined ? undefined : prepareInputs(change.run.id, change.inputs, timestampMicros);
-  return (db) => {
-    if (!writeState(db, run, state, follows === null)) return [];
+  const setInputs = change.inputs === undefined ? undefined : prepareInputs(run.id, change.inputs, state[4]);
+  return (db, batch = NO_BATCH) => {
+    if (!write(db, batch)) return [];
     setInputs?.(db);
     return requests.filter((request) => request.insert(db)).map((request) => request.destination);
   };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { LogFields, Logger } from "../../../src/base/logger.ts";
 import { registerSecret } from "../../../src/base/redactor.ts";
 import type { StateHandler } from "../../../src/engine/definition.ts";
-import { checkHandlers, type HandledRun, observe, offer, offerFinal } from "../../../src/engine/handlers.ts";
+import { type HandledRun, observe, offer, offerFinal } from "../../../src/engine/handlers.ts";
 import { SystemExit } from "../../../src/engine/interruption.ts";
 import { flow } from "../../../src/flow.ts";
 import { Completed, Failed, Pending, Running } from "../../../src/states/constructors.ts";
@@ -10,7 +10,6 @@ import { signals } from "../../../src/states/signals.ts";
 import type { State } from "../../../src/states/state.ts";
 import { stateError } from "../../../src/states/state-error.ts";
 import { task } from "../../../src/task.ts";
-import { coded } from "../../support/coded.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
 const object = task({ name: "load" }, () => 1);
@@ -243,35 +242,5 @@ describe("a terminal state handler", () => {
     const offered = await offerFinal(broken, subject, Completed(), () => children, aRun());
 
     expect(offered).toMatchObject({ kind: "failed", error: new Error("meh") });
-  });
-});
-
-describe("a list of state handlers", () => {
-  const handler = (): undefined => undefined;
-
-  it("is any iterable of functions, copied", () => {
-    const given = [handler];
-
-    const checked = checkHandlers("stateHandlers", given);
-    given.push(handler);
-
-    expect(checked).toEqual([handler]);
-    expect(checkHandlers("stateHandlers", new Set([handler]))).toEqual([handler]);
-    expect(checkHandlers("stateHandlers", undefined)).toEqual([]);
-  });
-
-  it.each([
-    [handler, /a single function was given/],
-    ["abc", /got string/],
-    [5, /got number/],
-    [{ handler }, /got Object/],
-    [[handler, "notify"], /a state handler is a function, got string/],
-    [[null], /got null/],
-  ])("is not %o; the error shows the list form", (given, message) => {
-    const check = () => checkHandlers("taskStateHandlers", given);
-
-    expect(check).toThrow(TypeError);
-    expect(check).toThrow(message);
-    expect(coded(check)).toMatchObject({ code: "invalid_hook", hint: "Write taskStateHandlers: [myHandler]." });
   });
 });
