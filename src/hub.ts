@@ -2,11 +2,12 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "./base/clock.ts";
 import { newId } from "./base/ids.ts";
-import type { Logger } from "./base/logger.ts";
+import { type Logger, silentLogger } from "./base/logger.ts";
 import { type Random, systemRandom } from "./base/random.ts";
 import { VERSION } from "./base/version.ts";
 import { type BlockContext, setDefaultContext, withBlockContext } from "./block/ambient.ts";
 import { setBuiltinBlocks } from "./block/registry.ts";
+import { vaultSealer } from "./block/sealer.ts";
 import type { Vault } from "./block/vault.ts";
 import { BUILTIN_BLOCKS } from "./builtin.gen.ts";
 import { openTransport } from "./channel/open-transport.ts";
@@ -17,15 +18,24 @@ import { openLogger } from "./config/log.ts";
 import { openDeliver } from "./delivery/deliver.ts";
 import { type Dispatcher, type DrainReport, startDispatcher } from "./delivery/dispatcher.ts";
 import { directDelivery } from "./delivery/direct.ts";
+import { checkBoundary, currentFrame } from "./engine/active-run.ts";
+import { openControl } from "./engine/control.ts";
 import { tellSending } from "./engine/crash.ts";
 import type { EngineContext } from "./engine/engine-context.ts";
 import { setRunSource } from "./engine/run-source.ts";
 import { declaredDeliveries } from "./hooks/declared.ts";
+import { runServices } from "./hooks/services.ts";
 import { holdLease } from "./hooks/lease.ts";
 import { sweepDeadRuns, type SweepReport } from "./hooks/sweep.ts";
 import { startSweeper } from "./hooks/sweeper.ts";
+import { openResultServices } from "./results/open-services.ts";
+import type { ResultServices } from "./results/result-services.ts";
+import { withStoredResults } from "./results/stored-results.ts";
+import type { RunStore } from "./runs/run-store.ts";
+import { openResultFolder } from "./store/file-results/open-folder.ts";
 import { openSqliteStore, type SqliteStore } from "./store/sqlite/open.ts";
 import { openCatalog, type TemplateCatalog } from "./templating/catalog.ts";
+import { setTransactionDefaults } from "./transactions/run-transaction.ts";
 import { openVault } from "./vault/choose.ts";
 
 /** Store, keys, templates and the way out: all that blocks need. Opens in milliseconds and starts nothing. */
@@ -38,6 +48,10 @@ export interface Core extends AsyncDisposable {
   readonly transport: Transport;
   readonly catalog: TemplateCatalog;
   readonly blockContext: BlockContext;
+  /** Where results of flows and tasks are kept. */
+  readonly results: ResultServices;
+  /** The store's runs, whose states can load their results. */
+  readonly runs: RunStore;
 }
 
 /** A running hub: runs flows, sends what is due, and finishes what dead processes left. */
@@ -85,8 +99,18 @@ export async function openCore(config: Config = loadConfig(), ports: HubPorts = 
     env: (variable) => environment()[variable],
     journal: (send) => store.outbox.journal(...directDelivery(send)),
   };
+  const results = openResultServices({
+    embedded: store.results,
+    openFolder: (folder) => openResultFolder(folder, { clock, log }),
+    sealer: vaultSealer(vault),
+    clock,
+    log,
+    persistByDefault: config.persistResults,
+  });
   const owned = building.move();
   return {
+    results,
+    runs: withStoredResults(store.runs, results),
     config,
     clock,
     log,
@@ -111,9 +135,12 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
   const dispatcher = building.use(
     startDispatcher({ outbox: store.outbox, deliver, clock, random, leaseId: lease.id, log, onBusy }),
   );
+  const control = building.use(openControl({ runs: core.runs, clock, log }));
   const declared = declaredDeliveries({ clock, newId, uiUrl: config.uiUrl, hubName: config.hubName });
   const engine: EngineContext = {
-    runs: store.runs,
+    runs: core.runs,
+    results: core.results,
+    control,
     logs: store.logs,
     clock,
     random,
@@ -124,9 +151,11 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
     apiUrl: null,
     finish: () => finish(),
   };
-  const { runs, leases, outbox } = store;
+  const { runs } = core;
+  const { leases, outbox } = store;
+  const services = runServices({ runs, leases, leaseId: lease.id, clock, log, listeners: [declared], control });
   const sweep = () => sweepDeadRuns({ leases, runs, outbox, listeners: [declared], clock, leaseId: lease.id, log });
-  const sweeper = building.use(startSweeper({ sweep, rescan: () => dispatcher.rescan(), clock, log }));
+  const sweeper = building.use(startSweeper({ sweep, rescan: () => dispatcher.rescan(), services, clock, log }));
   const owned = building.move();
   let isDraining = false;
   const drain = async (deadlineMs: number): Promise<DrainReport> => {
@@ -241,6 +270,15 @@ function closeAtExit(): void {
   });
 }
 
+setTransactionDefaults(async () => {
+  const frame = currentFrame();
+  const hub = frame === undefined ? await currentHub() : undefined;
+  const results = frame?.run.engine.results ?? hub?.results;
+  if (results === undefined) throw new Error("an engine without results cannot keep records");
+  const { store } = results.open(null, null);
+  const log = frame?.run.engine.log ?? hub?.log ?? silentLogger;
+  return { log, records: store, ...(frame === undefined ? {} : { checkBoundary: () => checkBoundary(frame) }) };
+});
 setBuiltinBlocks(BUILTIN_BLOCKS);
 setDefaultContext(async () => (await sharedCore()).blockContext);
 setRunSource(async () => {

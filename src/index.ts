@@ -5,18 +5,47 @@ export { MASK, SecretValue } from "./base/secret.ts";
 export { VERSION } from "./base/version.ts";
 
 export { flow } from "./flow.ts";
-export type { Flow, FlowHooks, FlowOptions } from "./flow.ts";
+export type { Flow, FlowHandlers, FlowHooks, FlowOptions } from "./flow.ts";
 export { task } from "./task.ts";
-export type { Task, TaskHooks, TaskOptions } from "./task.ts";
+export type { Task, TaskHandlers, TaskHooks, TaskOptions } from "./task.ts";
+export { cancelFlowRun, resumeFlowRun, suspendFlowRun } from "./run-control.ts";
+export { pauseFlowRun } from "./engine/pause.ts";
+export { FlowPauseTimeout, NotPausedError, Pause, ResumeRefusedError, RunInputError } from "./engine/pause-errors.ts";
 export type { AnyFlow, AnyTask, RunOptions } from "./engine/definition.ts";
-export type { RetryConditionFn } from "./engine/definition.ts";
+export type { RetryConditionFn, StateHandler, TerminalStateHandler } from "./engine/definition.ts";
+export { allowFailure, unmapped } from "./engine/annotations.ts";
+export { asCompleted, Future, wait, WaitTimeoutError } from "./engine/future.ts";
+export type { FutureList } from "./engine/future-list.ts";
+export { MappingLengthMismatch, MappingMissingIterable } from "./engine/map.ts";
+export { UpstreamTaskError } from "./engine/upstream.ts";
 export { SystemExit, TerminationError } from "./engine/interruption.ts";
 export type { RetryDelay } from "./engine/options.ts";
 export { Abort, ParameterTypeError } from "./engine/run-flow.ts";
 export { getRunContext, MissingContextError } from "./engine/run-context.ts";
+export { flowRunLogger, getRunLogger, taskRunLogger } from "./engine/run-logger.ts";
+export type { RunLogger } from "./engine/run-logger.ts";
 export { runtime } from "./engine/runtime.ts";
 export { tags } from "./engine/tags.ts";
 export type { FlowRun, TaskRun } from "./runs/run-view.ts";
+
+export { exponentialBackoff } from "./orchestration/retry.ts";
+export {
+  cachePolicy,
+  DEFAULT,
+  FLOW_PARAMETERS,
+  INPUTS,
+  NO_CACHE,
+  RUN_ID,
+  TASK_SOURCE,
+} from "./results/cache-policies.ts";
+export type { CacheContext, CachePolicy, ResultStorage, Serializer } from "./results/options.ts";
+export { getTransaction, transaction } from "./transactions/run-transaction.ts";
+export type { CommitMode, IsolationLevel, Transaction, TransactionHook } from "./transactions/transaction.ts";
+
+export { callbackFactory } from "./hooks/callback-factory.ts";
+export { emailNotifier } from "./hooks/ready/email-notifier.ts";
+export { slackNotifier } from "./hooks/ready/slack-notifier.ts";
+export { isSignal, signalFromState, signals } from "./states/signals.ts";
 
 export { bindHook } from "./hooks/bind-hook.ts";
 export { notify } from "./hooks/notify.ts";

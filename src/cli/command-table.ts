@@ -169,6 +169,11 @@ export const COMMANDS: readonly CommandSection[] = [
         summary: "send one message now",
         load: async () => (await import("./commands/notify.ts")).notify,
       },
+      {
+        name: "exec",
+        summary: "run any program as a flow run; for cron",
+        load: async () => (await import("./commands/exec.ts")).exec,
+      },
     ],
   },
   { title: "Set up:", commands: [block, template] },

@@ -65,6 +65,7 @@ export const Config = z.strictObject({
   drainTimeoutMs: Duration.pipe(z.number().min(0).max(600_000))
     .default(10_000)
     .describe("How long a process that is done waits for its due deliveries."),
+  persistResults: Flag.default(false).describe("Keep the results of flows and tasks that say nothing about it."),
   ci: Flag.default(false).describe("No prompts, no keychain."),
 });
 export type Config = z.infer<typeof Config>;
@@ -82,6 +83,7 @@ export const ENVIRONMENT: Readonly<Record<string, keyof Config>> = {
   BELLHOP_ALLOW_INSECURE_KEY_FILE: "allowInsecureKeyFile",
   BELLHOP_LOG_LEVEL: "logLevel",
   BELLHOP_DRAIN_TIMEOUT: "drainTimeoutMs",
+  BELLHOP_RESULTS_PERSIST_BY_DEFAULT: "persistResults",
   CI: "ci",
 };
 

@@ -3,6 +3,7 @@ import type { DeclaredHook } from "../runs/declared-hook.ts";
 import type { FlowRunRecord, RunRecord, TaskRunRecord } from "../runs/flow-run.ts";
 import { FlowRun, TaskRun } from "../runs/run-view.ts";
 import type { ResultPlan } from "../results/plan.ts";
+import type { ResultRecord } from "../results/record-store.ts";
 import type { BodyOutcome } from "./body-outcome.ts";
 import type { AnyFlow, AnyTask, Participants, StateHandler } from "./definition.ts";
 import type { EngineContext } from "./engine-context.ts";
@@ -43,6 +44,8 @@ export class ActiveRun {
   resumed = false;
   /** Whether and how the result is kept; null: it is not. Set before the first attempt. */
   results: ResultPlan | null = null;
+  /** What is kept, once the run has a result. */
+  kept: ResultRecord | null = null;
   /** What a flow run knows of the runs in it; made when the first one is started. */
   #inside: RunsInside | undefined;
   #view: FlowRun | TaskRun | undefined;

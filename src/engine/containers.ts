@@ -28,17 +28,36 @@ interface Scan {
 function holdsBelow(value: object, matches: (item: object) => boolean, scan: Scan, depth: number): boolean {
   if (matches(value)) return true;
   if (depth >= MAX_DEPTH) return false;
-  const items = itemsOf(value);
-  if (items === undefined) return false;
-  if (depth > 0) {
-    scan.seen ??= new Set();
-    if (scan.seen.has(value)) return false;
-    scan.seen.add(value);
+  if (Array.isArray(value)) {
+    const list: readonly unknown[] = value;
+    for (const item of list) if (isObject(item) && holdsInside(value, item, matches, scan, depth)) return true;
+    return false;
   }
-  for (const item of items) {
-    if (isObject(item) && holdsBelow(item, matches, scan, depth + 1)) return true;
+  if (isPlain(value)) {
+    // Lists the same keys as Object.values, without making a list of them.
+    for (const key in value) {
+      const item = value[key];
+      if (isObject(item) && holdsInside(value, item, matches, scan, depth)) return true;
+    }
+    return false;
   }
+  for (const item of itemsOf(value) ?? [])
+    if (isObject(item) && holdsInside(value, item, matches, scan, depth)) return true;
   return false;
+}
+
+/** Only containers with objects in them are remembered: the others cannot lead in a circle. */
+function holdsInside(
+  container: object,
+  item: object,
+  matches: (item: object) => boolean,
+  scan: Scan,
+  depth: number,
+): boolean {
+  scan.seen ??= new Set();
+  if (scan.seen.has(item)) return false;
+  scan.seen.add(container);
+  return holdsBelow(item, matches, scan, depth + 1);
 }
 
 /** Calls `visit` for every object in the value, containers included, until it says "stop". Each container once. */

@@ -130,7 +130,9 @@ async function follow(course: Course, stored: State): Promise<Proposed> {
     await course.pause(stored);
     if (run.interruption !== null) return endInterrupted(run);
     run.resumed = true;
-    return { state: Running(), from: stored, attempted: null };
+    // Whoever resumed a flow run has stored that it runs.
+    const isStored = run.record.state.isRunning();
+    return { state: isStored ? run.record.state : Running(), from: stored, attempted: null, isAgain: isStored };
   }
   const attempted = await course.attempt();
   return { state: attempted.state, from: run.record.state, attempted };

@@ -7,6 +7,7 @@ import type { Ended } from "./definition.ts";
 import { adopt, enter } from "./enter.ts";
 import { observe } from "./handlers.ts";
 import { type Interruption, isSystemExit } from "./interruption.ts";
+import { leavesRunAsItIs } from "./leaving.ts";
 import { movedTo } from "./moved.ts";
 
 const subjectOf = (run: ActiveRun): string => (run.subject.kind === "flow" ? "Flow run" : "Task run");
@@ -35,7 +36,7 @@ export async function endInterrupted(run: ActiveRun): Promise<never> {
 
 /** Does nothing when the run has ended already: what is final stays. */
 export async function enterInterrupted(run: ActiveRun, interruption: Interruption): Promise<void> {
-  if (run.record.state.isFinal()) return;
+  if (run.record.state.isFinal() || (run.subject.kind === "flow" && leavesRunAsItIs(interruption.error))) return;
   const isCancelled = interruption.kind === "cancel" || run.record.state.isCancelling();
   if (isCancelled && run.subject.kind === "flow" && !run.record.state.isCancelling())
     await enterObserved(run, Cancelling({ message: `${subjectOf(run)} is being cancelled` }));

@@ -1,13 +1,19 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
+import type { ResultServices } from "../results/result-services.ts";
 import type { RunLogStore } from "../runs/run-log.ts";
 import type { RunStore } from "../runs/run-store.ts";
+import type { RunControl } from "./control.ts";
 import type { TransitionListener } from "./transition.ts";
 
 /** What the engine needs to run flows and tasks; the composition root makes it. */
 export interface EngineContext {
   readonly runs: RunStore;
+  /** Where results are kept. Absent: they stay in memory. */
+  readonly results?: ResultServices;
+  /** Tells the runs of this process what others do to them. Absent: nobody else can. */
+  readonly control?: RunControl;
   /** Absent: what runs log goes to the log of the process only. */
   readonly logs?: RunLogStore;
   readonly clock: Clock;

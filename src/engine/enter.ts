@@ -1,9 +1,9 @@
 import { messageOf } from "../base/errors.ts";
 import { redact, redactObject } from "../base/redactor.ts";
-import { advance, type Bookkeeping } from "../orchestration/bookkeeping.ts";
+import { advance, advanceFlowRun, type Bookkeeping } from "../orchestration/bookkeeping.ts";
 import type { DeclaredHook } from "../runs/declared-hook.ts";
 import type { DeliveryRequest } from "../runs/delivery-request.ts";
-import type { TaskRunRecord } from "../runs/flow-run.ts";
+import type { RunRecord, TaskRunRecord } from "../runs/flow-run.ts";
 import type { RunChange } from "../runs/run-store.ts";
 import { acceptState, type State } from "../states/state.ts";
 import { type ActiveRun, inFrame } from "./active-run.ts";
@@ -45,7 +45,7 @@ export function prepare(
   // A run is made with its first state, which nothing comes before.
   const from = record.state === to ? null : record.state;
   accept(run, to, from);
-  Object.assign(record, advance(record, from, to));
+  Object.assign(record, booksAfter(record, from, to));
   record.state = to;
   const flowRun = run.flow?.subject.kind === "flow" ? run.flow.subject.record : null;
   const move: Transition = {
@@ -81,10 +81,16 @@ function accept(run: ActiveRun, to: State, from: State | null): void {
   else acceptState(to, { timestampMicros, flowRunId: record.flowRunId, taskRunId: record.id });
 }
 
-function booksOf({ record }: ActiveRun): Bookkeeping & { readonly state: State } {
+/** Going on after a pause is not another attempt; flow runs remember more than that. */
+const booksAfter = (record: RunRecord, from: State | null, to: State): Bookkeeping =>
+  record.kind === "flow-run" ? advanceFlowRun(record, from, to) : advance(record, from, to, from?.type === "PAUSED");
+
+function booksOf({ record }: ActiveRun): Partial<RunRecord> {
   const { state, runCount, expectedStartMicros, nextScheduledStartMicros, startMicros, endMicros, totalRunTimeMicros } =
     record;
-  return { state, runCount, expectedStartMicros, nextScheduledStartMicros, startMicros, endMicros, totalRunTimeMicros };
+  const { empiricalPolicy, leaseId } = record;
+  const times = { expectedStartMicros, nextScheduledStartMicros, startMicros, endMicros, totalRunTimeMicros };
+  return { state, runCount, empiricalPolicy, leaseId, ...times };
 }
 
 function collectRequests(run: ActiveRun, move: Transition): readonly DeliveryRequest[] {
@@ -129,7 +135,7 @@ export function mirror(run: ActiveRun, tracking: TaskRunRecord, of: State): RunC
   const from = tracking.state;
   const state = of.freshCopy({ stateDetails: { ...of.stateDetails, childFlowRunId: run.record.id } });
   acceptState(state, { timestampMicros: of.timestampMicros, flowRunId: tracking.flowRunId, taskRunId: tracking.id });
-  Object.assign(tracking, advance(tracking, from, state));
+  Object.assign(tracking, booksAfter(tracking, from, state));
   tracking.state = state;
   return { run: tracking, state, follows: from.id, requests: NO_REQUESTS };
 }
@@ -147,7 +153,7 @@ export function adopt(run: ActiveRun, to: State): Promise<void> | undefined {
   const { record } = run;
   const from = record.state;
   if (from.id === to.id) return undefined;
-  Object.assign(record, advance(record, from, to));
+  Object.assign(record, booksAfter(record, from, to));
   record.state = to;
   const flowRun = run.flow?.subject.kind === "flow" ? run.flow.subject.record : null;
   const { declared } = run;
@@ -159,7 +165,7 @@ export function enterSilently(run: ActiveRun, to: State): void {
   const { record } = run;
   const from = record.state;
   accept(run, to, from);
-  Object.assign(record, advance(record, from, to));
+  Object.assign(record, booksAfter(record, from, to));
   record.state = to;
   run.engine.runs.record({ run: record, state: to, follows: from.id, requests: NO_REQUESTS });
 }

@@ -33,7 +33,7 @@ export function futureList<R>(futures: readonly Future<R>[]): FutureList<R> {
 async function resultsOf<R>(list: readonly Future<R>[], options: WaitOptions & ResultOptions = {}): Promise<unknown[]> {
   const { timeout, raiseOnFailure = true } = options;
   const values = new Map<Future<R>, unknown>();
-  for await (const future of asCompleted(list, timeout === undefined ? {} : { timeout }))
+  for await (const future of asCompleted(list, { timeout }))
     values.set(future, await future.result({ raiseOnFailure }));
   return list.map((future) => values.get(future));
 }

@@ -24,12 +24,7 @@ type Parts<T, D extends Depth> = D extends 0
       ? never
       : { readonly [K in keyof T]: Given<T[K], Deeper[D]> };
 
-type Given<T, D extends Depth> =
-  | T
-  | Handle<T>
-  | AllowFailure<MayFail<T, D>>
-  | Unmapped<T | Handle<T>>
-  | Parts<T, D>;
+type Given<T, D extends Depth> = T | Handle<T> | AllowFailure<MayFail<T, D>> | Unmapped<T | Handle<T>> | Parts<T, D>;
 
 /** What `allowFailure` may wrap: the body must be ready to get an error where the value was expected. */
 type MayFail<T, D extends Depth> =

@@ -10,7 +10,7 @@ export class WaitTimeoutError extends errorClass("wait_timeout") {}
 
 export interface WaitOptions {
   /** Seconds; 0 only looks. Default: none. The run goes on when the time is up. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 export interface FutureInit {
@@ -21,7 +21,7 @@ export interface FutureInit {
   /** The run's name; a function when it is still to be computed. */
   readonly name: string | (() => string);
   /** For a flow run inside a flow: the task run that stands for it. */
-  readonly trackingTaskRunId?: string | null;
+  readonly trackingTaskRunId?: () => string | null;
   /** Rejects only with what interrupted the run. */
   readonly ended: Promise<Ended>;
   readonly stateNow: () => State;
@@ -33,6 +33,7 @@ type Outcome =
   | { readonly kind: "interrupted"; readonly state: State; readonly error: unknown };
 
 const MS_PER_SECOND = 1_000;
+const NONE = (): null => null;
 
 let settledOf: (future: Future) => Promise<void>;
 let clockOf: (future: Future) => Clock;
@@ -49,8 +50,7 @@ let hasMadeOne = false;
 export class Future<out R = unknown> {
   readonly id: string;
   readonly kind: "task" | "flow";
-  /** The task run; of a flow run inside a flow the task run that stands for it; null for a flow run at the top. */
-  readonly taskRunId: string | null;
+  readonly #tracking: () => string | null;
   readonly #name: string | (() => string);
   readonly #stateNow: () => State;
   readonly #clock: Clock;
@@ -62,11 +62,11 @@ export class Future<out R = unknown> {
     clockOf = (future) => future.#clock;
   }
 
-  constructor({ id, kind = "task", name, trackingTaskRunId = null, ended, stateNow, clock }: FutureInit) {
+  constructor({ id, kind = "task", name, trackingTaskRunId = NONE, ended, stateNow, clock }: FutureInit) {
     hasMadeOne = true;
     this.id = id;
     this.kind = kind;
-    this.taskRunId = kind === "task" ? id : trackingTaskRunId;
+    this.#tracking = trackingTaskRunId;
     this.#name = name;
     this.#stateNow = stateNow;
     this.#clock = clock;
@@ -83,6 +83,11 @@ export class Future<out R = unknown> {
 
   static is(value: unknown): value is Future {
     return typeof value === "object" && value !== null && #settled in value;
+  }
+
+  /** The task run; of a flow run inside a flow the task run that stands for it; null for a flow run at the top. */
+  get taskRunId(): string | null {
+    return this.kind === "task" ? this.id : this.#tracking();
   }
 
   get name(): string {
@@ -222,7 +227,7 @@ export async function* asCompleted<R>(
   if (first === undefined) return;
   const queue = all.filter(({ isDone }) => isDone);
   let wake = Promise.withResolvers<void>();
-  let isOver = timeout === 0;
+  const time = { isOver: timeout === 0 };
   for (const future of all.filter(({ isDone }) => !isDone)) {
     void settledOf(future).then(() => {
       queue.push(future);
@@ -230,12 +235,12 @@ export async function* asCompleted<R>(
     });
   }
   const onTime = (): void => {
-    isOver = true;
+    time.isOver = true;
     wake.resolve();
   };
   using _timer = timeout === undefined ? null : clockOf(first).timer(timeout * MS_PER_SECOND, onTime);
   for (let given = 0; given < all.length; given += 1) {
-    for (let next = queue.length; next === 0 && !isOver; next = queue.length) {
+    for (let next = queue.length; next === 0 && !time.isOver; next = queue.length) {
       await wake.promise;
       wake = Promise.withResolvers();
     }

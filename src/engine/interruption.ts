@@ -63,6 +63,9 @@ export const interruptedByCancel = (hold?: Promise<void>): Interruption => ({
   ...(hold === undefined ? {} : { hold }),
 });
 
+/** Somebody else ended the run, or suspended it. */
+export const interruptedByOthers = (error: Error): Interruption => ({ error, message: "was cancelled by the runtime" });
+
 const SIGNAL_WORDS: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
   SIGINT: "was interrupted",
   SIGTERM: "was stopped by a termination request",

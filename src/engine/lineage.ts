@@ -4,6 +4,7 @@ import { Annotation } from "./annotations.ts";
 import { itemsOf, visitObjects } from "./containers.ts";
 import { Future } from "./future.ts";
 import { namedParameters } from "./run-name.ts";
+import { waitForList } from "./upstream.ts";
 
 /** Where an argument came from, as stored. Source: Prefect 3, TaskRunResult and FlowRunResult. */
 type RunInput = { readonly input_type: "task_run" | "flow_run"; readonly id: string };
@@ -30,7 +31,11 @@ const isTrackable = (value: unknown): value is object =>
  *
  * @param flowRunId The flow run in which the value is passed on. Source: Prefect 3, link_state_to_result.
  */
-export function rememberOrigin(value: unknown, run: { kind: "task" | "flow"; id: string }, flowRunId: string | null): void {
+export function rememberOrigin(
+  value: unknown,
+  run: { kind: "task" | "flow"; id: string },
+  flowRunId: string | null,
+): void {
   if (!isTrackable(value)) return;
   const origin: Origin = { input: { input_type: `${run.kind}_run`, id: run.id }, flowRunId };
   origins.set(value, origin);
@@ -66,17 +71,35 @@ export function lineageOf(
 ): JsonObject {
   if (waitFor === undefined && sources === undefined && parentTaskRunId == null && !args.some(isTrackable))
     return NO_INPUTS;
-  const byName = Object.entries(namedParameters(args)).map(([name, value]): [string, RunInput[]] => [
-    name,
-    inputsIn(value, flowRunId),
-  ]);
+  const byName = inputsByName(args, flowRunId);
   if (sources !== undefined) addSources(byName, sources, flowRunId);
   if (parentTaskRunId != null) byName.push(["__parents__", [{ input_type: "task_run", id: parentTaskRunId }]]);
-  const waited = waitFor === undefined ? [] : inputsIn([...waitFor], flowRunId);
+  const waited = waitFor === undefined ? [] : inputsIn(isOneShot(waitFor) ? [] : waitForList(waitFor), flowRunId);
   if (waited.length === 0 && byName.every(([, inputs]) => inputs.length === 0)) return NO_INPUTS;
   if (waitFor !== undefined) byName.push(["wait_for", waited]);
   return Object.fromEntries(byName);
 }
+
+function inputsByName(args: readonly unknown[], flowRunId: string | null): [string, RunInput[]][] {
+  const parameters = namedParameters(args);
+  const byName = Object.entries(parameters).map(([name, value]): [string, RunInput[]] => [
+    name,
+    inputsIn(value, flowRunId),
+  ]);
+  // A single object literal gives its keys as names; when a run returned it, all of them come from there.
+  const whole = args.length === 1 && args[0] === parameters ? inputOf(parameters, flowRunId) : undefined;
+  if (whole === undefined) return byName;
+  if (byName.length === 0) return [["arg0", [whole]]];
+  for (const [, inputs] of byName) addOnce(inputs, whole);
+  return byName;
+}
+
+function addOnce(inputs: RunInput[], input: RunInput): void {
+  if (!inputs.some(({ id }) => id === input.id)) inputs.push(input);
+}
+
+/** A generator can be looked through once only, and that is for the wait itself. */
+const isOneShot = (waitFor: Iterable<unknown>): boolean => "next" in waitFor;
 
 /** What was mapped over came out of a run, although its items may be plain numbers. */
 function addSources(byName: [string, RunInput[]][], sources: readonly unknown[], flowRunId: string | null): void {
@@ -85,7 +108,7 @@ function addSources(byName: [string, RunInput[]][], sources: readonly unknown[],
   for (const [index, source] of sources.entries()) {
     const inputs = byName[index]?.[1];
     const input = isTrackable(source) ? inputOf(source, flowRunId) : undefined;
-    if (inputs !== undefined && input !== undefined && !inputs.some(({ id }) => id === input.id)) inputs.push(input);
+    if (inputs !== undefined && input !== undefined) addOnce(inputs, input);
   }
 }
 

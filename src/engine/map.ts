@@ -56,12 +56,13 @@ async function expandLater(args: readonly unknown[], { allowSkip, signal }: MapO
 
 type Column =
   /** `wrap` puts `allowFailure` around each item again. */
-  | { readonly items: readonly unknown[]; readonly wrap: (item: unknown) => unknown }
-  | { readonly constant: unknown };
+  { readonly items: readonly unknown[]; readonly wrap: (item: unknown) => unknown } | { readonly constant: unknown };
 
 function expand(args: readonly unknown[]): unknown[][] {
   const columns = args.map(columnOf);
-  const lengths = columns.flatMap((column, index) => ("items" in column ? [{ index, length: column.items.length }] : []));
+  const lengths = columns.flatMap((column, index) =>
+    "items" in column ? [{ index, length: column.items.length }] : [],
+  );
   const [first] = lengths;
   if (first === undefined) throw new MappingMissingIterable({ got: args.map(typeName).join(", ") || "nothing" });
   if (lengths.some(({ length }) => length !== first.length)) {

@@ -77,7 +77,7 @@ export async function pauseRun(target: PauseTarget, options: PauseOptions = {}):
   for (;;) {
     const paused = Paused({ ...wanted.state, pauseExpirationTime: expiry(mover, timeout) });
     const verdict = await moveOwnRun(mover, record, paused, { inputs: wanted.inputs });
-    if (verdict.run.state.isRunning()) break;
+    if (hasHappened(verdict)) break;
     if (!verdict.run.state.isPaused()) throw refusedBy(verdict);
     // Either this pause, or another one of the same run, after which this one is proposed again.
     await untilResumed(target, waiting);
@@ -123,7 +123,7 @@ export async function suspendRun<S extends z.ZodType>(
   });
   const { state } = verdict.run;
   // The value was read by the schema that was given.
-  if (state.isRunning()) return (await wanted.read(target)) as z.output<S>;
+  if (hasHappened(verdict)) return (await wanted.read(target)) as z.output<S>;
   if (verdict.written === null || !state.isPaused()) throw refusedBy(verdict);
   throw new Pause({ run: record.name, state: state.name });
 }
@@ -140,6 +140,9 @@ const suspension = (mover: Mover, { state }: Asking, { timeout = null }: Pick<Su
   timeout === null ? state : { ...state, pauseExpirationTime: expiry(mover, timeout) };
 
 const expiry = ({ clock }: Mover, seconds: number): Date => new Date(clock.now() + seconds * MS_PER_SECOND);
+
+/** The rules kept the run running: it has paused under this key before, and was resumed. */
+const hasHappened = ({ status, run }: Verdict): boolean => status === "reject" && run.state.isRunning();
 
 const refusedBy = ({ reason, run }: Verdict): BellhopError =>
   new BellhopError("transition_refused", { reason: reason ?? `the run is ${run.state.name}` });

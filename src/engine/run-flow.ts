@@ -3,6 +3,7 @@ import { newId } from "../base/ids.ts";
 import { maskWhile, redact } from "../base/redactor.ts";
 import { advance, UNTOUCHED } from "../orchestration/bookkeeping.ts";
 import { decide, type Decision } from "../orchestration/decide.ts";
+import { readPolicy } from "../orchestration/policy.ts";
 import { retryDelaySeconds } from "../orchestration/retry.ts";
 import type { FlowRunRecord, TaskRunRecord } from "../runs/flow-run.ts";
 import { flowRunName, taskRunName } from "../runs/run-names.ts";
@@ -12,13 +13,14 @@ import { acceptState, type State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
 import { interruptTree, processEnding, track } from "./active-runs.ts";
 import { attempt, failedBefore } from "./attempt.ts";
+import { controlled } from "./controlled.ts";
 import { watcher } from "./crash.ts";
 import type { AnyFlow, CallOptions, Ended, Participants } from "./definition.ts";
 import { drive } from "./drive.ts";
 import { endInterrupted, logEnd } from "./end.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { adopt, enter } from "./enter.ts";
-import { keepFlowResult } from "./flow-result.ts";
+import { keepError, keepFlowResult } from "./kept-result.ts";
 import { offerFinal } from "./handlers.ts";
 import { interruptedByCancel } from "./interruption.ts";
 import { lineageOf, rememberOrigin } from "./lineage.ts";
@@ -26,6 +28,7 @@ import { movedTo } from "./moved.ts";
 
 import { pauseUntilResumed } from "./pausing.ts";
 
+import { planResult } from "./result-plan.ts";
 import { checkName, fillName, namedParameters } from "./run-name.ts";
 import { retryPolicy } from "./run-task.ts";
 import type { SubmittedCall } from "./submit.ts";
@@ -79,12 +82,13 @@ export async function runFlow(call: FlowCall): Promise<Ended> {
   call.onRecord?.(record);
   track(run, watcher);
   if (parent?.participants.terminal != null) parent.inside.watch(() => record.state);
+  using _watched = call.engine.control?.add(controlled(run, record));
   const ended = await supervise(run, call.options.signal, () => live(run, call.flow, upstream.ended ?? ready.refusal));
   if (parent !== null && ended.state.isCompleted())
     rememberOrigin(ended.returned?.value, { kind: "flow", id: record.id }, parent.record.id);
   if (name !== undefined) {
-    const isKept = ended.state.isCompleted() && run.results !== null;
-    parent?.inside.keepChild(name, { record, state: ended.state, isKept });
+    const isKept = ended.state.isCompleted() && run.kept !== null;
+    parent?.inside.keepChild(name, { state: ended.state, isKept });
   }
   return ended;
 }
@@ -174,6 +178,7 @@ async function live(run: ActiveRun, flow: AnyFlow, refusal: ParameterTypeError |
       return end(run, flow, failedBefore(run, error), undefined);
     }
   }
+  run.results = await planResult(run);
   return drive({
     run,
     attempt: () => attempt(run),
@@ -188,7 +193,10 @@ async function live(run: ActiveRun, flow: AnyFlow, refusal: ParameterTypeError |
 /** Stores the final state; the flow's own handler of it has the last word. */
 async function end(run: ActiveRun, flow: AnyFlow, ended: Ended, _between: undefined): Promise<Ended> {
   const final = await terminal(run, flow, ended);
-  if (final.state.isCompleted()) await keepFlowResult(run, final);
+  if (run.results !== null) {
+    await keepFlowResult(run, final);
+    await keepError(run, final);
+  }
   const entered =
     run.record.state === final.state ? final.state : await propose(run, flow, final.state, final.thrown?.error);
   logEnd(run);
@@ -216,6 +224,7 @@ async function computeName(run: ActiveRun, flow: AnyFlow): Promise<string> {
 }
 
 function ask({ record, engine: { clock, random } }: ActiveRun, flow: AnyFlow, to: State): Decision {
+  if (record.kind !== "flow-run") throw new Error("only flow runs are asked about");
   const timing = { delaysSeconds: flow.retryDelaySeconds, jitterFactor: flow.retryJitterFactor };
   const { runCount, state: from } = record;
   return decide({
@@ -225,6 +234,8 @@ function ask({ record, engine: { clock, random } }: ActiveRun, flow: AnyFlow, to
     runCount,
     retries: flow.retries,
     retryDelaySeconds: () => retryDelaySeconds(timing, runCount, random),
+    policy: readPolicy(record.empiricalPolicy),
+    isSubflow: record.parentTaskRunId !== null,
   });
 }
 

@@ -20,9 +20,11 @@ import { endInterrupted, finish } from "./end.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { enter } from "./enter.ts";
 
+import { keepError, markKept } from "./kept-result.ts";
 import { lineageOf, rememberOrigin } from "./lineage.ts";
 import { pauseTaskRun, whileFlowPauses } from "./pausing.ts";
 
+import { planResult } from "./result-plan.ts";
 import { checkName, fillName } from "./run-name.ts";
 import type { SubmittedCall } from "./submit.ts";
 import { supervise } from "./supervise.ts";
@@ -117,12 +119,14 @@ async function live(run: ActiveRun, call: TaskCall): Promise<Ended> {
       return end(run, failedBefore(run, error), undefined);
     }
   }
+  const planned = planResult(run);
+  run.results = planned instanceof Promise ? await planned : planned;
   let tried = 0;
   return drive({
     run,
     attempt: () => {
       tried += 1;
-      return attemptTask(run, task);
+      return attemptTask(run);
     },
     retryOf: (failed) => retryOf(run, task, Math.max(tried, 1), failed),
     showsWait: (waiting) => (waiting.startTime?.getTime() ?? 0) > run.engine.clock.now(),
@@ -144,6 +148,10 @@ async function slotFor(run: ActiveRun): Promise<Disposable | undefined> {
 }
 
 async function end(run: ActiveRun, ended: Ended, between: (() => void | Promise<void>) | undefined): Promise<Ended> {
+  if (run.results !== null) {
+    markKept(run, ended);
+    await keepError(run, ended);
+  }
   await finish(run, ended, between);
   const { state, returned } = ended;
   if (state.isCompleted()) {

@@ -1,10 +1,8 @@
 import type { State } from "../states/state.ts";
-import type { FlowRunRecord } from "../runs/flow-run.ts";
 import { TaskSlots } from "./task-slots.ts";
 
 /** A child flow run that has ended, for the next attempt of its parent. */
 export interface EndedChild {
-  readonly record: FlowRunRecord;
   readonly state: State;
   /** True when its result is kept: the next attempt does not run it again. */
   readonly isKept: boolean;

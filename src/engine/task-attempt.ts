@@ -1,6 +1,68 @@
+import { Completed } from "../states/constructors.ts";
+import { keepValue, type State } from "../states/state.ts";
+import { OpenTransaction } from "../transactions/open-transaction.ts";
 import type { ActiveRun } from "./active-run.ts";
 import { attempt } from "./attempt.ts";
-import type { AnyTask } from "./definition.ts";
+import type { Ended } from "./definition.ts";
 import type { Attempted } from "./drive.ts";
+import { endInterrupted } from "./end.ts";
+import { enterSilently } from "./enter.ts";
 
-export const attemptTask = (run: ActiveRun, _task: AnyTask): Promise<Attempted> => attempt(run);
+/**
+ * Runs the body of a task once, as a transaction of its own. A result that is kept already takes the place of the body.
+ *
+ * @throws what interrupted the run, once it has ended
+ */
+export async function attemptTask(run: ActiveRun): Promise<Attempted> {
+  if (run.interruption !== null) return endInterrupted(run);
+  const txn = openFor(run);
+  try {
+    const begun = txn.begin();
+    if (begun !== undefined) await begun;
+    if (txn.found !== null) return cached(run, txn, txn.found.value);
+    const ended = await txn.within(() => attempt(run));
+    return { ...ended, keep: () => keep(run, txn, ended), drop: (isFinal) => txn.fail({ propagate: isFinal }) };
+  } catch (error) {
+    await txn.fail({ propagate: true });
+    throw error;
+  }
+}
+
+function openFor({ results, record, engine }: ActiveRun): OpenTransaction {
+  const { log } = engine;
+  if (results === null) return new OpenTransaction({ key: null, records: null, log, name: record.name });
+  // A result that is never looked up has its id as key, and what is there, if anything, is not its own.
+  const overwrite = results.refresh || results.key === null;
+  return new OpenTransaction({ key: results.storageKey, records: results.store, overwrite, log, name: record.name });
+}
+
+/** The body is not called: what it gave before counts. */
+function cached(run: ActiveRun, txn: OpenTransaction, value: unknown): Attempted {
+  run.kept = txn.found;
+  const state = Completed({ name: "Cached", message: "A kept result was used." });
+  keepValue(state, value);
+  return { state, returned: { value }, thrown: null, keep: () => txn.close() };
+}
+
+function keep(run: ActiveRun, txn: OpenTransaction, ended: Ended): void | Promise<void> {
+  const { commitHooks, rollbackHooks } = run.participants;
+  const value = ended.returned === null ? run.record.state.peek() : ended.returned.value;
+  // With nobody around it and nothing to do, a transaction cannot be rolled back any more.
+  const isAlone = txn.getParent() === null && run.results === null && commitHooks.length === 0;
+  if (isAlone && txn.children.length === 0) txn.stage(value);
+  else
+    txn.stage(value, {
+      expiresAtMs: run.kept?.expiresAtMs ?? null,
+      onCommitHooks: commitHooks,
+      onRollbackHooks: [{ name: "RolledBack", log: false, call: () => rolledBack(run) }, ...rollbackHooks],
+    });
+  return txn.close();
+}
+
+/** The history then says that the work was undone; hooks for states do not run. */
+function rolledBack(run: ActiveRun): void {
+  const { state } = run.record;
+  if (state.isCompleted() && state.name !== "RolledBack") enterSilently(run, undone());
+}
+
+const undone = (): State => Completed({ name: "RolledBack", message: "The task was rolled back." });

@@ -125,7 +125,7 @@ async function settle(upstreams: readonly Upstream[], signal: (() => AbortSignal
 }
 
 /** @throws the signal's reason */
-export async function unlessAborted(done: Promise<unknown>, signal: AbortSignal): Promise<void> {
+async function unlessAborted(done: Promise<unknown>, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);

@@ -1,28 +1,24 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { errorCode, messageOf } from "../base/errors.ts";
 import type { Micros } from "../base/instant.ts";
 import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
 import type { OutboxStore } from "../delivery/outbox-store.ts";
+import { requestsOf } from "../engine/move-flow-run.ts";
 import type { Transition, TransitionListener } from "../engine/transition.ts";
-import { advance } from "../orchestration/bookkeeping.ts";
-import type { DeliveryRequest } from "../runs/delivery-request.ts";
+import { advance, advanceFlowRun } from "../orchestration/bookkeeping.ts";
 import type { FlowRunRecord, RunRecord } from "../runs/flow-run.ts";
 import type { Lease, LeaseStore } from "../runs/lease-store.ts";
 import type { RunStore } from "../runs/run-store.ts";
-import { acceptState, isFinalType, State } from "../states/state.ts";
-import { StateType } from "../states/state-type.ts";
+import { acceptState, State } from "../states/state.ts";
 import { isProcessAlive } from "./process-identity.ts";
 
 /** Without a sign of life for this long, a process that cannot be looked at counts as dead. */
 export const LEASE_EXPIRY_MS = 30_000;
 
-/** Rows read at once, and pages of them, when looking for work of processes that are gone. */
+/** Deliveries read at once when looking for work of processes that are gone. */
 const PAGE = 200;
-const MOST_PAGES = 10;
-
-const OPEN_TYPES = StateType.options.filter((type) => !isFinalType(type));
 
 export interface SweepParts {
   readonly leases: LeaseStore;
@@ -103,17 +99,11 @@ const goneWith = ({ id, pid, host }: Lease): Gone => ({
   who: `Process ${pid} on ${host} disappeared`,
 });
 
-/** Leases that still hold an open flow run or a delivery. */
+/** Leases that still hold an open run or a delivery. */
 async function holdersOfWork({ runs, outbox }: SweepParts): Promise<ReadonlySet<string>> {
-  const holders = new Set<string>();
-  const add = (leaseId: string | null): void => {
+  const holders = new Set(await runs.listHolders());
+  for (const { leaseId } of await outbox.list({ status: ["sending"], limit: PAGE })) {
     if (leaseId !== null) holders.add(leaseId);
-  };
-  for (const delivery of await outbox.list({ status: ["sending"], limit: PAGE })) add(delivery.leaseId);
-  for (let offset = 0; offset < PAGE * MOST_PAGES; offset += PAGE) {
-    const page = await runs.listFlowRuns({ stateTypes: OPEN_TYPES, limit: PAGE, offset });
-    for (const run of page) add(run.leaseId);
-    if (page.length < PAGE) break;
   }
   return holders;
 }
@@ -123,7 +113,8 @@ const withoutLease = (holders: ReadonlySet<string>, known: readonly string[]): G
     .filter((id) => !known.includes(id))
     .map((leaseId) => ({ leaseId, hasLease: false, who: "The process that ran it ended" }));
 
-function isDead(lease: Lease, { clock, isAlive }: SweepParts): boolean {
+/** Whether the process of a lease has ended, as far as it can be known. */
+export function isDead(lease: Lease, { clock, isAlive }: Pick<SweepParts, "clock" | "isAlive">): boolean {
   const known = isAlive === undefined ? isProcessAlive(lease, clock) : isAlive(lease);
   return known === undefined ? clock.now() - lease.heartbeatAtMs > LEASE_EXPIRY_MS : !known;
 }
@@ -135,17 +126,22 @@ async function crashRuns(gone: Gone, parts: SweepParts): Promise<string[]> {
   for (const run of open) {
     const move = await crash(run, { gone, flowRuns }, parts);
     if (move.run.kind === "flow-run") flowRuns.set(run.id, move.run);
-    const change = { run: move.run, state: move.to, follows: run.state.id, requests: requestsOf(move, parts) };
+    const change = { run: move.run, state: move.to, follows: run.state.id, requests: requestsOf(parts, move) };
     // Not awaited one by one: the store commits them in the order of the calls, many in one transaction.
     const commit = parts.runs.commit(change);
     // A rejection is looked at below, not before.
     commit.catch(() => undefined);
     commits.push(commit);
   }
-  await Promise.allSettled(commits);
-  await Promise.all(commits);
-  return open.map((run) => run.id);
+  const results = await Promise.allSettled(commits);
+  const failed = results.find((result) => result.status === "rejected" && !wasEnded(result.reason));
+  // Whatever is not stored, such as the end of a run that somebody has moved meanwhile, is for the next sweep.
+  if (failed?.status === "rejected") throw failed.reason;
+  return open.filter((_, index) => results[index]?.status === "fulfilled").map((run) => run.id);
 }
+
+/** Somebody else ended the run in the meantime. */
+const wasEnded = (error: unknown): boolean => errorCode(error) === "run_superseded";
 
 interface Around {
   readonly gone: Gone;
@@ -161,7 +157,8 @@ async function crash(run: RunRecord, { gone, flowRuns }: Around, { clock, runs }
     run.kind === "task-run" && flowRunId !== null
       ? (flowRuns.get(flowRunId) ?? (await runs.readFlowRun(flowRunId)))
       : null;
-  const after = { ...run, ...advance(run, run.state, to), state: to, leaseId: null };
+  const books = run.kind === "flow-run" ? advanceFlowRun(run, run.state, to) : advance(run, run.state, to);
+  const after = { ...run, ...books, state: to, leaseId: null };
   return {
     object: null,
     run: after,
@@ -187,18 +184,6 @@ function stateIdFor(runId: string, leaseId: string): string {
   // RFC 9562, section 5.8: version 8 for ids that are made by a rule of one's own, variant 10.
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-}
-
-function requestsOf(move: Transition, { listeners, log }: SweepParts): DeliveryRequest[] {
-  return listeners.flatMap((listener) => {
-    try {
-      return listener.requests?.(move) ?? [];
-    } catch (error) {
-      // The state must be stored in any case: a run that stays open for ever is worse.
-      log.error("a listener threw while a run was ended", { runId: move.run.id, error: redact(messageOf(error)) });
-      return [];
-    }
-  });
 }
 
 /** Innermost first, as the hooks of a living process would run: the tasks of a flow run, then the run, then what it is part of. */

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
+import type { Service } from "./services.ts";
 import type { SweepReport } from "./sweep.ts";
 
 /** How often a living process looks for dead ones and for deliveries that others left, milliseconds. */
@@ -11,6 +12,8 @@ export interface SweeperParts {
   readonly sweep: () => Promise<SweepReport>;
   /** Looks for due deliveries that this process did not enqueue. */
   readonly rescan: () => Promise<void>;
+  /** What else is looked after from time to time, each at its own pace. Default: nothing. */
+  readonly services?: readonly Service[];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -32,7 +35,7 @@ const add = (a: SweepReport, b: SweepReport): SweepReport => ({
 });
 
 /** Starts the first sweep at once, without waiting for it. Its failures are logged and it is tried again later. */
-export function startSweeper({ sweep, rescan, clock, log }: SweeperParts): Sweeper {
+export function startSweeper({ sweep, rescan, services = [], clock, log }: SweeperParts): Sweeper {
   let unreported = NOTHING;
   let timer: Disposable | undefined;
   let isClosed = false;
@@ -50,9 +53,13 @@ export function startSweeper({ sweep, rescan, clock, log }: SweeperParts): Sweep
     if (!isClosed) timer = clock.timer(SWEEP_EVERY_MS, () => void (current = turn()), { keepAlive: false });
   };
   let current = turn();
+  const loops = services.map((service) => startLoop(service, { clock, log }));
 
   return {
-    settled: () => current,
+    settled: async () => {
+      await current;
+      await Promise.all(loops.map((loop) => loop.settled()));
+    },
     sweep: async () => {
       await current;
       await sweepNow();
@@ -62,8 +69,40 @@ export function startSweeper({ sweep, rescan, clock, log }: SweeperParts): Sweep
     },
     [Symbol.asyncDispose]: async () => {
       isClosed = true;
+      await Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));
       await current;
       timer?.[Symbol.dispose]();
+    },
+  };
+}
+
+interface Loop extends AsyncDisposable {
+  settled(): Promise<void>;
+}
+
+/** Runs the service again and again, the first time after its pause, so that a short process never pays for it. */
+function startLoop(service: Service, { clock, log }: Pick<SweeperParts, "clock" | "log">): Loop {
+  let timer: Disposable | undefined;
+  let isClosed = false;
+  let current: Promise<void> = Promise.resolve();
+  const turn = async (): Promise<void> => {
+    try {
+      await service.run();
+    } catch (error) {
+      log.warn("a service failed", { service: service.name, error: redact(messageOf(error)) });
+    }
+    arm();
+  };
+  const arm = (): void => {
+    if (!isClosed) timer = clock.timer(service.everyMs, () => void (current = turn()), { keepAlive: false });
+  };
+  arm();
+  return {
+    settled: () => current,
+    [Symbol.asyncDispose]: async () => {
+      isClosed = true;
+      timer?.[Symbol.dispose]();
+      await current;
     },
   };
 }

@@ -49,7 +49,7 @@ export interface PolicyMove {
  * @see Prefect 3, server/orchestration/core_policy.py: HandlePausingFlows, HandleResumingPausedFlows,
  * HandleFlowTerminalStateTransitions, RetryFailedFlows
  */
-export function movePolicy<P extends MovingPolicy>(policy: P, from: State | null, to: State): PolicyMove {
+export function movePolicy(policy: MovingPolicy, from: State | null, to: State): PolicyMove {
   const goesOn = !isFinalType(to.type);
   if (from !== null && isFinalType(from.type) && goesOn) {
     const retryType = to.type === "SCHEDULED" ? ("reschedule" as const) : null;

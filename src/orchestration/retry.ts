@@ -56,7 +56,10 @@ export const isRetryDecision = (from: State | null, to: State): boolean =>
  */
 export function exponentialBackoff(factor: number): (retries: number) => number[] {
   if (!(Number.isFinite(factor) && factor >= 0)) {
-    throw new CodedTypeError("invalid_definition", { option: "exponentialBackoff", problem: "the factor must be 0 or more" });
+    throw new CodedTypeError("invalid_definition", {
+      option: "exponentialBackoff",
+      problem: "the factor must be 0 or more",
+    });
   }
   return (retries) => Array.from({ length: Math.min(retries, MAX_RETRY_DELAYS) }, (_, index) => factor * 2 ** index);
 }

@@ -32,7 +32,8 @@ function policyOf(parts: Parts): CachePolicy {
     computeKey: (context, parameters) => {
       const keys = parts.others.map((part) => part(context, parameters));
       if (parts.inputs) keys.unshift(inputsKey(parameters, parts.without));
-      return keys.some(isPending) ? Promise.all(keys).then(combine) : combine(keys as readonly CacheKey[]); // none is pending
+      // Without a promise among them, the run need not wait.
+      return keys.some(isPending) ? combineLater(keys) : combine(keys as readonly CacheKey[]);
     },
     plus: (other) => {
       const more = partsOf.get(other) ?? foreign(other);
@@ -53,6 +54,9 @@ const union = (one: Iterable<string>, other: Iterable<string>): ReadonlySet<stri
 
 const isPending = (key: CacheKey | PromiseLike<CacheKey>): key is PromiseLike<CacheKey> =>
   typeof key === "object" && key !== null;
+
+const combineLater = async (keys: readonly (CacheKey | PromiseLike<CacheKey>)[]): Promise<string | null> =>
+  combine(await Promise.all(keys.map(async (key) => key)));
 
 function combine(keys: readonly CacheKey[]): string | null {
   const known = keys.filter((key) => key !== null && key !== undefined);

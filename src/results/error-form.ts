@@ -21,8 +21,8 @@ type Encode = (key: string, item: unknown) => JsonValue;
 export function encodeError(error: Error, encode: Encode): JsonObject {
   const own = Object.entries(error).filter(([key]) => !FIXED.has(key));
   return {
-    name: String(error.name),
-    message: String(error.message),
+    name: error.name,
+    message: error.message,
     stack: typeof error.stack === "string" ? error.stack : null,
     ...("cause" in error ? { cause: encode("cause", error.cause) } : {}),
     ...(error instanceof AggregateError ? { errors: encode("errors", error.errors) } : {}),

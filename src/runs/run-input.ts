@@ -24,9 +24,8 @@ export interface WantedInput<T = unknown> {
 }
 
 /**
- * The form of an input. A schema that is not one of an object is asked for as `{ value }`.
- *
- * @throws invalid_definition is the caller's to throw: what zod cannot write as JSON Schema accepts anything there
+ * The form of an input. A schema that is not one of an object is asked for as `{ value }`. What JSON Schema cannot
+ * express takes anything there, and is checked when it is read.
  */
 export function wantedInput<S extends z.ZodType>(schema: S): WantedInput<z.output<S>> {
   const isObject = schema._zod.def.type === "object";
@@ -75,8 +74,8 @@ export function checkInput(schema: JsonValue | undefined, given: unknown): Check
 function validatorOf(schema: JsonValue): z.ZodType | null {
   try {
     const document: unknown = typeof schema === "string" ? JSON.parse(schema) : schema;
-    // Checked by zod itself, which throws.
-    return isPlain(document) ? z.fromJSONSchema(document as Parameters<typeof z.fromJSONSchema>[0]) : null;
+    // Zod checks it, and throws.
+    return isPlain(document) ? z.fromJSONSchema(document) : null;
   } catch {
     // A text that is not JSON, or a keyword that zod does not know.
     return null;

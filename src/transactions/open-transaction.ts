@@ -223,6 +223,8 @@ export class OpenTransaction implements Transaction {
   #fail(propagate: boolean): void | Promise<void> {
     const parent = propagate ? this.#parent : null;
     const undone = quiet(this.#rollBack());
+    // What was thrown concerns the parent, also when a commit by hand had failed before.
+    this.#isUncommittable = false;
     if (parent === null) return undone;
     return undone === undefined ? this.#handOver(parent) : undone.then(() => this.#handOver(parent));
   }

@@ -49,7 +49,15 @@ export async function transaction<T>(...given: [Block<T>] | [TransactionOptions,
   const [options, block] = given.length === 1 ? [{}, given[0]] : given;
   check(options, block);
   if (defaults === undefined) throw new Error("no hub: import from the package entry, which sets one up");
-  const { log, records, checkBoundary } = await defaults();
+  return runTransaction(await defaults(), options, block);
+}
+
+/** The same, where the caller says what to take. */
+export async function runTransaction<T>(
+  { log, records, checkBoundary }: TransactionDefaults,
+  options: TransactionOptions,
+  block: Block<T>,
+): Promise<T> {
   const txn = new OpenTransaction(openOptions(options, log, records));
   await txn.begin();
   let value: T;

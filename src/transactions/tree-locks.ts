@@ -9,6 +9,12 @@ export interface LockUser {
   isInside(other: LockUser): boolean;
 }
 
+/** One user waits until the other has ended. */
+interface Wait {
+  readonly user: LockUser;
+  readonly on: LockUser;
+}
+
 interface Held {
   readonly locks: LockManager;
   readonly key: string;
@@ -28,6 +34,7 @@ export class TreeLocks {
   /** Made with the first lock: most trees take none. */
   #holder: string | undefined;
   readonly #held: Held[] = [];
+  readonly #waits: Wait[] = [];
 
   holds(locks: LockManager, key: string): boolean {
     return this.#find(locks, key) !== undefined;
@@ -36,8 +43,9 @@ export class TreeLocks {
   /** Waits for other holders, and inside the tree for those that commit on their own. @throws lock_timeout */
   async take(locks: LockManager, key: string, user: LockUser, signal?: AbortSignal): Promise<void> {
     for (let held = this.#find(locks, key); held !== undefined; held = this.#find(locks, key)) {
+      const on = held.leaving === null ? this.#inTheWay(held, user) : undefined;
       if (held.leaving !== null) await held.leaving;
-      else if (hasToWait(held, user)) await nextLeaving(held);
+      else if (on !== undefined) await this.#wait(held, { user, on });
       else {
         held.users.add(user);
         return held.taken;
@@ -68,6 +76,25 @@ export class TreeLocks {
     } else wake(held);
   }
 
+  /** One that commits on its own, unless it cannot end before this one has. */
+  #inTheWay(held: Held, user: LockUser): LockUser | undefined {
+    const on = [...held.users].find((other) => other.commitMode === "EAGER" && !user.isInside(other));
+    return on === undefined || this.#waitsFor(on, user) ? undefined : on;
+  }
+
+  /** True when something in the block of `other` waits until a block has ended that this user is in. */
+  #waitsFor(other: LockUser, user: LockUser): boolean {
+    return this.#waits.some(
+      (wait) => wait.user.isInside(other) && (user.isInside(wait.on) || this.#waitsFor(wait.on, user)),
+    );
+  }
+
+  async #wait(held: Held, wait: Wait): Promise<void> {
+    this.#waits.push(wait);
+    await new Promise<void>((resolve) => held.waiting.push(resolve));
+    this.#waits.splice(this.#waits.indexOf(wait), 1);
+  }
+
   #find(locks: LockManager, key: string): Held | undefined {
     return this.#held.find((held) => held.key === key && held.locks === locks);
   }
@@ -78,11 +105,6 @@ export class TreeLocks {
     wake(held);
   }
 }
-
-const hasToWait = ({ users }: Held, user: LockUser): boolean =>
-  [...users].some((other) => other.commitMode === "EAGER" && !user.isInside(other));
-
-const nextLeaving = (held: Held): Promise<void> => new Promise((resolve) => held.waiting.push(resolve));
 
 function wake(held: Held): void {
   const { waiting } = held;

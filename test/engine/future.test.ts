@@ -158,7 +158,7 @@ describe("a future", () => {
   });
 
   it("names the task run that stands for a child flow run", () => {
-    const child = new Handle({ kind: "flow", trackingTaskRunId: "tracking" }).future;
+    const child = new Handle({ kind: "flow", trackingTaskRunId: () => "tracking" }).future;
     const top = new Handle({ kind: "flow" }).future;
 
     expect(child).toMatchObject({ kind: "flow", taskRunId: "tracking" });

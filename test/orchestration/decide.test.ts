@@ -1,21 +1,24 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { advance, UNTOUCHED } from "../../src/orchestration/bookkeeping.ts";
 import { decide, type Decision, type Proposal } from "../../src/orchestration/decide.ts";
 import {
   AwaitingRetry,
+  Cancelled,
+  Cancelling,
   Completed,
   Crashed,
   Failed,
+  InfrastructurePending,
   Late,
+  Paused,
   Pending,
   Retrying,
   Running,
   Scheduled,
   state,
   Submitting,
+  Suspended,
 } from "../../src/states/constructors.ts";
-import { acceptState, type State } from "../../src/states/state.ts";
+import { State } from "../../src/states/state.ts";
 import { StateType } from "../../src/states/state-type.ts";
 
 const propose = (from: State | null, to: State, more: Partial<Proposal> = {}): Decision =>
@@ -113,13 +116,13 @@ describe("retries", () => {
   });
 
   it("are over when every attempt was made", () => {
-    expect(propose(Running(), failed, { runCount: 2, retries: 1 })).toEqual({ kind: "accept", state: failed });
+    expect(propose(Running(), failed, { runCount: 2, retries: 1 })).toMatchObject({ kind: "accept", state: failed });
   });
 
   it("are not made of a failure that says it must not be", () => {
     const never = Failed({ stateDetails: { retriable: false } });
 
-    expect(propose(Running(), never, { retries: 3 })).toEqual({ kind: "accept", state: never });
+    expect(propose(Running(), never, { retries: 3 })).toMatchObject({ kind: "accept", state: never });
   });
 
   it("are not made of crashes", () => {
@@ -127,40 +130,191 @@ describe("retries", () => {
   });
 });
 
-/** What may follow at all, written down apart from the table. */
-function mayFollow(current: State | null): readonly StateType[] {
-  if (current?.isFinal() === true) return ["PENDING", "RUNNING", "CANCELLED", "COMPLETED", "FAILED"];
-  return current?.isCancelling() === true ? ["CANCELLED"] : StateType.options;
-}
+describe("cancelling", () => {
+  it("ends a scheduled run without a process at once, and asks one that has a process", () => {
+    const waiting = AwaitingRetry();
 
-describe("any sequence of proposals", () => {
-  it("leaves a final state only for another attempt or another end, and never loses count", () => {
-    const proposals = fc.array(fc.constantFrom(...StateType.options), { maxLength: 30 });
-    fc.assert(
-      fc.property(proposals, fc.integer({ min: 0, max: 3 }), (types, retries) => {
-        let current: State | null = null;
-        let books = UNTOUCHED;
-        let micros = 1_000_000;
-        let attempts = 0;
-        for (const type of types) {
-          const decision = propose(current, state({ type }), {
-            runCount: books.runCount,
-            retries,
-            nowMs: Number.MAX_SAFE_INTEGER / 2,
-          });
-          const next = decision.kind === "accept" || decision.kind === "reject" ? decision.state : null;
-          if (next === null) continue;
+    expect(propose(Scheduled(), Cancelling(), { hasProcess: false })).toMatchObject({
+      kind: "reject",
+      state: { type: "CANCELLED" },
+    });
+    expect(letter(propose(waiting, Cancelling(), { hasProcess: true }))).toBe("A");
+  });
 
-          expect(mayFollow(current)).toContain(next.type);
-          acceptState(next, { timestampMicros: (micros += 1_000), flowRunId: null, taskRunId: null });
-          books = advance(books, current, next);
-          attempts += next.type === "RUNNING" ? 1 : 0;
-          current = next;
+  it("ends a resuming run at once, also one with a process", () => {
+    const resuming = Scheduled({ name: "Resuming" });
 
-          expect(books.runCount).toBe(attempts);
-          expect(books.endMicros !== null).toBe(next.isFinal());
-        }
-      }),
-    );
+    expect(propose(resuming, Cancelling(), { hasProcess: true })).toMatchObject({ state: { type: "CANCELLED" } });
+  });
+
+  it("ends a suspended run at once, and asks one that is paused in its process", () => {
+    expect(propose(Suspended(), Cancelling())).toMatchObject({ kind: "reject", state: { type: "CANCELLED" } });
+    expect(propose(Paused(), Cancelling())).toMatchObject({ kind: "accept", state: { type: "CANCELLING" } });
+  });
+
+  it("keeps the message of whoever asked for it", () => {
+    const decision = propose(Suspended(), Cancelling({ message: "not needed" }));
+
+    expect(decision).toMatchObject({ state: { type: "CANCELLED", message: "not needed" } });
+  });
+});
+
+describe("pausing", () => {
+  const policy = { pauseKeys: ["1"], resuming: false, retryType: null };
+
+  it("is for running runs only", () => {
+    expect(letter(propose(null, Paused()))).toBe("!");
+    for (const from of [Scheduled(), Pending(), Paused(), Cancelling()])
+      expect(letter(propose(from, Paused()))).toBe("=");
+    expect(letter(propose(Running(), Paused()))).toBe("A");
+  });
+
+  it("happens once per key, and remembers the key", () => {
+    const first = propose(Running(), Paused({ pauseKey: "2" }), { policy });
+
+    expect(first).toMatchObject({ kind: "accept", policy: { pauseKeys: ["1", "2"] } });
+    expect(letter(propose(Running(), Paused({ pauseKey: "1" }), { policy }))).toBe("=");
+  });
+
+  it("as a suspension needs a deployment, and cannot happen inside another run", () => {
+    expect(letter(propose(Running(), Suspended()))).toBe("!");
+    expect(letter(propose(Running(), Suspended(), { hasDeployment: true }))).toBe("A");
+    expect(letter(propose(Running(), Suspended(), { hasDeployment: true, isSubflow: true }))).toBe("!");
+  });
+});
+
+describe("leaving a pause", () => {
+  const nowMs = 100_000;
+  const expired = Paused({ pauseExpirationTime: new Date(nowMs - 1) });
+
+  it("becomes Failed once the pause has expired, whatever is proposed", () => {
+    for (const type of ["SCHEDULED", "RUNNING", "CANCELLING", "COMPLETED", "CRASHED"] as const) {
+      const decision = propose(expired, state({ type }), { nowMs });
+
+      expect(decision).toMatchObject({ kind: "reject", state: { type: "FAILED" } });
+    }
+  });
+
+  it("is possible until the very instant of its expiry", () => {
+    const pause = Paused({ pauseExpirationTime: new Date(nowMs) });
+
+    expect(letter(propose(pause, Running(), { nowMs }))).toBe("A");
+  });
+
+  it("keeps the failure that is proposed after the expiry, because it knows more", () => {
+    const failed = Failed({ data: new Error("nobody answered") });
+
+    expect(propose(expired, failed, { nowMs })).toMatchObject({ kind: "accept", state: failed });
+  });
+
+  it("is refused to a suspended run without a deployment", () => {
+    const resuming = Scheduled({ name: "Resuming" });
+
+    expect(letter(propose(Suspended(), resuming))).toBe("=");
+    expect(letter(propose(Suspended(), resuming, { hasDeployment: true }))).toBe("A");
+  });
+
+  it("does not make a late run of a paused one", () => {
+    expect(letter(propose(Paused(), Late()))).toBe("=");
+  });
+
+  it("is not another attempt, also when the run is scheduled in between", () => {
+    const paused = { pauseKeys: ["1"], resuming: false, retryType: null };
+
+    expect(propose(Paused(), Running(), { policy: paused })).toMatchObject({
+      isResume: true,
+      policy: { resuming: false, pauseKeys: ["1"] },
+    });
+    expect(propose(Paused(), Scheduled({ name: "Resuming" }), { policy: paused })).toMatchObject({
+      policy: { resuming: true },
+    });
+    expect(propose(Scheduled(), Running(), { policy: { ...paused, resuming: true } })).toMatchObject({
+      isResume: true,
+      policy: { resuming: false },
+    });
+  });
+});
+
+describe("leaving a final state", () => {
+  const policy = { pauseKeys: ["1"], resuming: true, retryType: "in_process" as const };
+  const persisted = State.fromWire({ ...Completed().toWire(), data: { storage_key: "k" } });
+
+  it("for a later time needs a deployment", () => {
+    for (const ended of [Cancelled(), Completed(), Failed(), Crashed()]) {
+      expect(letter(propose(ended, Scheduled()))).toBe("!");
+      expect(letter(propose(ended, Scheduled(), { hasDeployment: true }))).toBe("A");
+      expect(letter(propose(ended, Late(), { hasDeployment: true }))).toBe("=");
+    }
+  });
+
+  it("is refused to a completed run with a stored result", () => {
+    for (const to of [Scheduled(), Pending(), Running()]) {
+      expect(letter(propose(persisted, to, { hasDeployment: true }))).toBe("=");
+    }
+  });
+
+  it("starts with a clean memory", () => {
+    expect(propose(Failed(), Running(), { policy })).toMatchObject({
+      policy: { pauseKeys: [], resuming: false, retryType: null },
+    });
+    expect(propose(Failed(), Scheduled(), { policy, hasDeployment: true })).toMatchObject({
+      policy: { pauseKeys: [], resuming: false, retryType: "reschedule" },
+    });
+  });
+
+  it("never drops a stored result, not even by force", () => {
+    expect(letter(propose(persisted, Completed()))).toBe("=");
+    expect(letter(propose(persisted, Completed(), { force: true }))).toBe("=");
+    const again = State.fromWire({ ...Completed().toWire(), data: { storage_key: "other" } });
+    expect(letter(propose(persisted, again))).toBe("A");
+  });
+});
+
+describe("force", () => {
+  it("skips every rule of the table", () => {
+    for (const from of StateType.options.filter((type) => type !== "PAUSED" && type !== "SCHEDULED")) {
+      const row = StateType.options.map((type) =>
+        letter(propose(state({ type: from }), state({ type }), { force: true })),
+      );
+
+      expect(new Set(row)).toEqual(new Set(["A"]));
+    }
+  });
+
+  it("still ends at once what has nothing running", () => {
+    expect(propose(Scheduled(), Cancelling(), { force: true, hasProcess: false })).toMatchObject({
+      state: { type: "CANCELLED" },
+    });
+    expect(propose(Suspended(), Cancelling(), { force: true })).toMatchObject({ state: { type: "CANCELLED" } });
+  });
+});
+
+describe("the same proposal twice", () => {
+  it("is written once", () => {
+    const stateDetails = { transitionId: "01990000-0000-7000-8000-000000000001" };
+
+    expect(letter(propose(Running({ stateDetails }), Running({ stateDetails })))).toBe("=");
+    expect(letter(propose(Running({ stateDetails }), Running()))).toBe("A");
+  });
+});
+
+describe("what one state hands on to the next", () => {
+  it("is its slot as well as its time", () => {
+    const stateDetails = { deploymentConcurrencyLeaseId: "01990000-0000-7000-8000-000000000002" };
+    const from = InfrastructurePending({ stateDetails });
+
+    expect(propose(from, Submitting())).toMatchObject({ state: { stateDetails } });
+  });
+});
+
+describe("the kind of a retry", () => {
+  it("is remembered while there is one, and forgotten with the last attempt", () => {
+    const first = propose(Running(), Failed(), { runCount: 1, retries: 1 });
+    const policy = { pauseKeys: [], resuming: false, retryType: "in_process" as const };
+
+    expect(first).toMatchObject({ policy });
+    expect(propose(Running(), Failed(), { runCount: 2, retries: 1, policy })).toMatchObject({
+      policy: { retryType: null },
+    });
   });
 });

@@ -140,6 +140,28 @@ describe("group commit", () => {
     expect(bench.stored()).toEqual(labels);
   });
 
+  it("tells a unit the last one in its transaction, and none when each may be taken back alone", async () => {
+    using bench = openBench();
+    const { queue } = bench;
+    const seen: string[] = [];
+    const look = (name: string, fails = false) => {
+      const { nextNumber: first } = queue;
+      queue.append((_db, { through }) => {
+        seen.push(`${name} ${through - first}`);
+        if (fails) throw new BellhopError("lease_lost", { leaseId: "l" });
+      });
+    };
+
+    look("a");
+    look("b");
+    await queue.flush();
+    look("c");
+    look("d", true);
+    await outcomeOf(queue.flush());
+
+    expect(seen).toEqual(["a 2", "b 1", "c 2", "d 1", "c 0", "d 0"]);
+  });
+
   it("keeps the order of calls and tells each outcome, whatever the mix", async () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.constant("submit" as const) },

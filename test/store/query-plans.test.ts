@@ -46,6 +46,13 @@ describe("query plans", () => {
     ["states of a flow run", runs.LIST_STATES_OF_FLOW_RUN, "states_of_flow_run"],
     ["states of a task run", runs.LIST_STATES_OF_TASK_RUN, "states_of_task_run"],
     ["a run by its name", runs.FIND_FLOW_RUN_BY_NAME, "flow_runs_by_name"],
+    ["overdue runs", runs.LIST_OVERDUE, "flow_runs_scheduled"],
+    ["expired pauses", runs.LIST_EXPIRED_PAUSES, "flow_runs_by_state"],
+    ["cancelling runs", runs.LIST_CANCELLING, "flow_runs_by_state"],
+    ["flow runs inside cancelled ones", runs.LIST_OPEN_FLOW_RUNS_IN_CANCELLED, "flow_runs_open"],
+    ["task runs inside cancelled ones", runs.LIST_OPEN_TASK_RUNS_IN_CANCELLED, "task_runs_open"],
+    ["holders", runs.LIST_HOLDERS, "task_runs_open"],
+    ["inputs", runs.READ_RUN_INPUT, "run_inputs"],
     ["hook outcomes", runs.LIST_HOOK_OUTCOMES, "hook_outcomes_of_flow_run"],
     ["deliveries of a run", outbox.LIST_OF_RUN, "deliveries_of_flow_run"],
     ["attempts", outbox.ATTEMPTS, "attempts_of_delivery"],
@@ -61,6 +68,7 @@ describe("query plans", () => {
       runs.LIST_FLOW_RUNS,
       runs.LIST_FLOW_RUNS_OF_FLOW,
       runs.LIST_FLOW_RUNS_IN_STATE,
+      runs.LIST_OVERDUE,
       outbox.LIST_NEWEST,
     ];
 

@@ -42,7 +42,8 @@ export function runStoreSuite(open: StoreOpener): void {
     it("reads a task run back as it was recorded", async () => {
       await using fixture = await open();
       const { runs } = fixture.store;
-      const run = aTaskRun({ flowRunId: newId(), tags: ["a", "b"], flowRunRunCount: 3 });
+      const taskInputs = { x: [{ input_type: "task_run", id: newId() }] };
+      const run = aTaskRun({ flowRunId: newId(), tags: ["a", "b"], flowRunRunCount: 3, taskInputs });
 
       runs.record(aChange(run));
       const read = await runs.readTaskRun(run.id);
@@ -242,21 +243,52 @@ export function runStoreSuite(open: StoreOpener): void {
       expect(await runs.readFlowRun(other.id)).toBeNull();
     });
 
-    it("records a late state in the feed and leaves the newer state of the run", async () => {
+    it("records a late state of a task run in the feed and leaves the newer state of the run", async () => {
       await using fixture = await open();
       const { runs } = fixture.store;
-      const run = aFlowRun({ state: aState({ type: "PENDING" }) });
-      const completed = aState({ type: "COMPLETED", timestampMicros: later(20) });
-      const late = aState({ type: "RUNNING", timestampMicros: later(10) });
+      const run = aTaskRun({ state: aState({ type: "PENDING" }) });
+      const later20 = aState({ type: "RUNNING", timestampMicros: later(20) });
+      const late = aState({ type: "SCHEDULED", timestampMicros: later(10) });
       await runs.commit(aChange(run));
-      await runs.commit(aChange({ ...run, runCount: 1 }, completed, { follows: run.state.id }));
+      await runs.commit(aChange({ ...run, runCount: 1 }, later20, { follows: run.state.id }));
 
       await runs.commit(aChange({ ...run, runCount: 9 }, late, { follows: run.state.id }));
 
-      const read = await runs.readFlowRun(run.id);
-      expect([read?.state.type, read?.runCount]).toEqual(["COMPLETED", 1]);
-      const states = await runs.listStates({ flowRunId: run.id });
-      expect(states.map(({ state }) => state.type)).toEqual(["PENDING", "COMPLETED", "RUNNING"]);
+      const read = await runs.readTaskRun(run.id);
+      expect([read?.state.type, read?.runCount]).toEqual(["RUNNING", 1]);
+      const states = await runs.listStates({ taskRunId: run.id });
+      expect(states.map(({ state }) => state.type)).toEqual(["PENDING", "RUNNING", "SCHEDULED"]);
+    });
+
+    it("refuses a flow run's state that follows another one than the current, and says which that is", async () => {
+      await using fixture = await open();
+      const { runs, outbox } = fixture.store;
+      const run = aFlowRun({ state: aState({ type: "RUNNING" }) });
+      const cancelling = aState({ type: "CANCELLING", timestampMicros: later(5) });
+      const completed = aState({ type: "COMPLETED", timestampMicros: later(9) });
+      await runs.commit(aChange(run));
+      await runs.commit(aChange(run, cancelling));
+
+      const refused = runs.commit(aChange(run, completed, { requests: [aRequest()] }));
+
+      await expect(refused).rejects.toMatchObject({
+        code: "run_moved",
+        details: { run: run.name, state: "Completed", current: cancelling.toWire() },
+      });
+      expect((await runs.readFlowRun(run.id))?.state.type).toBe("CANCELLING");
+      expect(await outbox.list()).toEqual([]);
+    });
+
+    it("moves a flow run to a state that follows, also when its clock is behind", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aFlowRun({ state: aState({ type: "RUNNING", timestampMicros: later(9) }) });
+      const failed = aState({ type: "FAILED", timestampMicros: later(3) });
+      await runs.commit(aChange(run));
+
+      await runs.commit(aChange(run, failed));
+
+      expect((await runs.readFlowRun(run.id))?.state.type).toBe("FAILED");
     });
 
     it("stores a run whose first state never arrived", async () => {
@@ -485,6 +517,214 @@ export function runStoreSuite(open: StoreOpener): void {
       await runs.commit(aChange(run, run.state, { requests: [aRequest()] }));
 
       expect(await runs.readFlowRun(run.id)).not.toBeNull();
+    });
+  });
+
+  describe("deciding about a flow run", () => {
+    it("gives the run and its declared hooks, and stores the change with its deliveries and inputs", async () => {
+      await using fixture = await open();
+      const { runs, outbox } = fixture.store;
+      const run = aFlowRun();
+      const hooks = [{ index: 0, on: ["CANCELLING" as const], ref: "slack-webhook/ops", options: {} }];
+      await runs.commit(aChange(run, run.state, { hooks }));
+      const cancelling = aState({ type: "CANCELLING", timestampMicros: later(1) });
+
+      const answer = await runs.decide(run.id, (current, declared) => ({
+        change: aChange(run, cancelling, { requests: [aRequest()], inputs: [{ key: "k", value: { n: 1 } }] }),
+        answer: [current?.state.id, declared],
+      }));
+
+      expect(answer).toEqual([run.state.id, hooks]);
+      expect((await runs.readFlowRun(run.id))?.state.id).toBe(cancelling.id);
+      expect(await outbox.list()).toHaveLength(1);
+      expect(await runs.getInput(run.id, "k")).toEqual({ n: 1 });
+    });
+
+    it("gives null for a run that is not there, and stores nothing without a change", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+
+      expect(await runs.decide(newId(), (run) => ({ change: null, answer: run }))).toBeNull();
+      expect(await runs.listFlowRuns()).toEqual([]);
+    });
+
+    it("rejects with what the decision throws, and stores nothing of it while others in the same batch are stored", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const [broken, fine] = [aFlowRun(), aFlowRun()];
+      await runs.commit(aChange(broken));
+      const bug = new TypeError("a bug in a rule");
+
+      const decided = runs.decide(broken.id, () => {
+        throw bug;
+      });
+      const stored = runs.commit(aChange(fine));
+
+      await expect(decided).rejects.toBe(bug);
+      await stored;
+      expect(await runs.listStates({ flowRunId: broken.id })).toHaveLength(1);
+      expect(await runs.readFlowRun(fine.id)).not.toBeNull();
+    });
+
+    it("lets one of several processes that decide at once win, and the others see what it did", async () => {
+      await using fixture = await open();
+      const stores = [fixture.store, await fixture.beside(), await fixture.beside()];
+      const run = aFlowRun();
+      await fixture.store.runs.commit(aChange(run));
+
+      const answers = await Promise.all(
+        stores.map((store, index) =>
+          store.runs.decide(run.id, (current) => {
+            if (current === null || current.state.isPaused()) return { change: null, answer: "too late" };
+            const paused = aState({ type: "PAUSED", timestampMicros: later(index + 1) });
+            return { change: aChange(current, paused), answer: "paused" };
+          }),
+        ),
+      );
+
+      expect(answers.toSorted()).toEqual(["paused", "too late", "too late"]);
+      expect(await fixture.store.runs.listStates({ flowRunId: run.id })).toHaveLength(2);
+    });
+  });
+
+  describe("inputs of a flow run", () => {
+    it("are given once", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const id = newId();
+
+      await runs.setInput(id, "paused-1-response", { ok: true });
+
+      await expect(runs.setInput(id, "paused-1-response", {})).rejects.toMatchObject({ code: "run_input_exists" });
+      expect(await runs.getInput(id, "paused-1-response")).toEqual({ ok: true });
+      expect(await runs.getInput(id, "paused-2-response")).toBeUndefined();
+      expect(await runs.getInput(newId(), "paused-1-response")).toBeUndefined();
+    });
+
+    it("that come with a state replace older ones, and are not stored when the state is refused", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const run = aFlowRun();
+      const paused = aState({ type: "PAUSED", timestampMicros: later(1) });
+      await runs.commit(aChange(run));
+      await runs.setInput(run.id, "k", "old");
+      await runs.commit(aChange(run, paused, { inputs: [{ key: "k", value: "new" }] }));
+
+      const refused = aChange(run, aState({ timestampMicros: later(2) }), { inputs: [{ key: "k", value: "lost" }] });
+
+      await expect(runs.commit(refused)).rejects.toMatchObject({ code: "run_moved" });
+      expect(await runs.getInput(run.id, "k")).toBe("new");
+    });
+  });
+
+  describe("what services look for", () => {
+    const scheduledRun = (name: string, dueMicros: number) =>
+      aFlowRun({ name, state: aState({ type: "SCHEDULED", name }), nextScheduledStartMicros: dueMicros });
+
+    it("is what was to start and is named exactly Scheduled, the longest due first", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const [second, first] = [scheduledRun("Scheduled", later(5)), scheduledRun("Scheduled", later(3))];
+      for (const run of [
+        second,
+        first,
+        scheduledRun("Scheduled", later(6)),
+        scheduledRun("AwaitingRetry", later(1)),
+        scheduledRun("Resuming", later(1)),
+        scheduledRun("AwaitingConcurrencySlot", later(1)),
+        scheduledRun("Late", later(1)),
+      ])
+        await runs.commit(aChange(run));
+
+      expect((await runs.listOverdue(later(5), 10)).map((run) => run.id)).toEqual([first.id, second.id]);
+      expect((await runs.listOverdue(later(5), 1)).map((run) => run.id)).toEqual([first.id]);
+    });
+
+    it("is pauses that have expired", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const pausedUntil = (pauseTimeout: Date | null) =>
+        aFlowRun({ state: aState({ type: "PAUSED", stateDetails: { pauseTimeout } }) });
+      const expired = pausedUntil(new Date(later(1_000) / 1_000));
+      for (const run of [expired, pausedUntil(new Date(later(5_000) / 1_000)), pausedUntil(null)])
+        await runs.commit(aChange(run));
+
+      expect((await runs.listExpiredPauses(later(3_000), 10)).map((run) => run.id)).toEqual([expired.id]);
+    });
+
+    it("is runs that have been cancelling for long", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const cancelling = (at: number) =>
+        aFlowRun({ state: aState({ type: "CANCELLING", timestampMicros: later(at) }) });
+      const long = cancelling(1);
+      for (const run of [long, cancelling(9)]) await runs.commit(aChange(run));
+
+      expect((await runs.listCancelling(later(5), 10)).map((run) => run.id)).toEqual([long.id]);
+    });
+
+    it("is what is open inside a cancelled run, and nothing else", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const leaseId = newId();
+      const [cancelled, running] = [aFlowRun({ state: aState({ type: "CANCELLED" }) }), aFlowRun({ leaseId })];
+      const child = aFlowRun({ leaseId, parentFlowRunId: cancelled.id });
+      const task = aTaskRun({ leaseId, flowRunId: cancelled.id });
+      for (const run of [
+        cancelled,
+        running,
+        child,
+        task,
+        aTaskRun({ leaseId, flowRunId: cancelled.id, state: aState({ type: "COMPLETED" }) }),
+        aTaskRun({ leaseId, flowRunId: running.id }),
+        aFlowRun({ leaseId, parentFlowRunId: running.id }),
+      ])
+        await runs.commit(aChange(run));
+
+      expect((await runs.listOpenInCancelled(10)).map((run) => run.id)).toEqual([task.id, child.id]);
+    });
+
+    it("is the processes that hold an open run, of a flow or of a task", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const [flowHolder, taskHolder] = [newId(), newId()];
+      for (const run of [
+        aFlowRun({ leaseId: flowHolder }),
+        aFlowRun({ leaseId: flowHolder }),
+        aTaskRun({ leaseId: taskHolder }),
+        aTaskRun({ leaseId: newId(), state: aState({ type: "COMPLETED" }) }),
+        aFlowRun(),
+      ])
+        runs.record(aChange(run));
+
+      expect(new Set(await runs.listHolders())).toEqual(new Set([flowHolder, taskHolder]));
+    });
+
+    it("is the states of given runs", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const [one, two] = [aFlowRun(), aFlowRun()];
+      for (const run of [one, two]) await runs.commit(aChange(run));
+
+      expect(await runs.listCurrentStates([one.id, newId()])).toEqual([
+        { flowRunId: one.id, stateId: one.state.id, stateType: "RUNNING", stateTimestampMicros: START_MICROS },
+      ]);
+    });
+  });
+
+  describe("the version of the store", () => {
+    it("changes when another process commits, and not by what this one does", async () => {
+      await using fixture = await open();
+      const other = await fixture.beside();
+      const { runs } = fixture.store;
+      const before = runs.version();
+
+      await runs.commit(aChange(aFlowRun()));
+      const afterOwn = runs.version();
+      await other.runs.commit(aChange(aFlowRun()));
+
+      expect(afterOwn).toBe(before);
+      expect(runs.version()).not.toBe(before);
     });
   });
 }

@@ -67,4 +67,3 @@ export async function ended(state: State): Promise<Future> {
   await handle.end(state);
   return handle.future;
 }
-

@@ -20,7 +20,10 @@ export const exec: CommandSpec = {
   args: [{ name: "program", text: "the program and its arguments, after --", variadic: true }],
   options: EXEC_OPTIONS,
   examples: [
-    { line: "bellhop exec --on-problem slack-webhook/ops -- ./backup.sh /srv", text: "tell people unless it completes" },
+    {
+      line: "bellhop exec --on-problem slack-webhook/ops -- ./backup.sh /srv",
+      text: "tell people unless it completes",
+    },
     {
       line: "bellhop exec --name nightly --retries 2 --retry-delay 5m --timeout 1h --on-failure slack-webhook/ops -- make report",
       text: "three attempts of at most an hour each",
@@ -81,6 +84,7 @@ async function end({ clock }: CommandContext, outcome: Outcome, warn: (text: str
     process.kill(process.pid, signal);
     await clock.sleep(REPEAT_MS);
   }
-  const ended = signal === null ? ending : { code: null, signal, unstarted: null, stop: null, wasKilled: false, passedOn: null };
+  const ended =
+    signal === null ? ending : { code: null, signal, unstarted: null, stop: null, wasKilled: false, passedOn: null };
   return ended === null ? 1 : exitCodeOf(ended);
 }

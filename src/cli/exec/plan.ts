@@ -1,7 +1,7 @@
 import { durationMs } from "../../base/duration.ts";
 import { BellhopError } from "../../base/errors.ts";
 import type { FlowHooks } from "../../flow.ts";
-import { notify } from "../../hooks/notify.ts";
+import { notify, type NotifyHook } from "../../hooks/notify.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
 import { maskArguments } from "./arguments.ts";
 import { programName, type ProgramSpec } from "./start-program.ts";
@@ -64,7 +64,7 @@ export interface Plan {
   readonly tailLines: number;
 }
 
-/** @throws cli_usage, invalid_block_reference */
+/** @throws cli_usage */
 export function readPlan({ args, options }: CommandContext): Plan {
   const [program = "", ...words] = args;
   if (program === "")
@@ -72,6 +72,8 @@ export function readPlan({ args, options }: CommandContext): Plan {
       problem: "the program is missing",
       next: "Put it after two dashes, for example: bellhop exec -- ./backup.sh",
     });
+  if (options.text("name") === "")
+    throw new BellhopError("cli_usage", { problem: "--name is empty", next: "Give a name, or leave it out." });
   const { shown, secrets } = maskArguments([program, ...words]);
   const tail = options.count("tail", { min: 0, max: MOST_TAIL });
   const called = programName(program);
@@ -122,6 +124,19 @@ function readHooks(options: Reading): Pick<Plan, "hooks" | "refs"> {
       for (const event of events) byEvent.set(event, (byEvent.get(event) ?? new Set()).add(ref));
     }
   }
-  const lists = [...byEvent].map(([event, named]) => [event, [...named].map((ref) => notify(ref))]);
+  const lists = [...byEvent].map(([event, named]) => [event, [...named].map((ref) => hookOf(ref, refs))]);
   return { hooks: Object.fromEntries(lists), refs };
+}
+
+/** @throws cli_usage for a word that cannot be a reference */
+function hookOf(ref: string, refs: ReadonlyMap<string, string>): NotifyHook {
+  try {
+    return notify(ref);
+  } catch (error) {
+    if (!BellhopError.is(error)) throw error;
+    throw new BellhopError("cli_usage", {
+      problem: `${refs.get(ref)}: ${error.message.replace(/\.$/, "")}`,
+      next: error.hint,
+    });
+  }
 }

@@ -46,7 +46,7 @@ const errnoOf = (error: unknown): unknown => (error instanceof Error && "code" i
 
 /** `process.stdout` would hold up the whole process, its timers included, while a reader is slow. */
 async function writeAll(fd: number, bytes: Buffer, clock: Clock): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += await writeSome(fd, bytes, at);
     } catch (error) {

@@ -3,11 +3,12 @@ import { Block } from "../../block/block.ts";
 import { getRunContext } from "../../engine/run-context.ts";
 import { flow } from "../../flow.ts";
 import { type Hub, openHub, withHub } from "../../hub.ts";
+import { LOG_LEVELS } from "../../runs/run-log.ts";
 import type { State } from "../../states/state.ts";
 import type { CommandContext } from "../command.ts";
 import { type Ending, isRetriable, stateOf } from "./outcome.ts";
 import { type Plan, seconds } from "./plan.ts";
-import { SignalDesk } from "./signal-desk.ts";
+import type { SignalDesk } from "./signal-desk.ts";
 import { type Started, startProgram } from "./start-program.ts";
 import { Tail } from "./tail.ts";
 
@@ -76,7 +77,7 @@ export class ProgramRun {
     }
     let isStarted = false;
     try {
-      isStarted = await withHub(hub, () => this.#runFlow());
+      isStarted = await withHub(hub, () => this.#runFlow(hub));
       this.#stoppedBy = this.#desk.stoppedBy;
       if (isStarted) await this.#drain(hub);
       if (this.#runId !== null) await told(hub, this.#runId);
@@ -91,12 +92,12 @@ export class ProgramRun {
     return isStarted;
   }
 
-  async #runFlow(): Promise<boolean> {
+  async #runFlow(hub: Hub): Promise<boolean> {
     const { name, spec, command, hooks, retries, retryDelayMs, tags } = this.#plan;
     await this.#lookUp();
     const program = flow(
       { name, retries, retryDelaySeconds: seconds(retryDelayMs), tags, ...hooks },
-      (_parameters: { readonly command: readonly string[] }) => this.#attemptInFlow(),
+      (_parameters: { readonly command: readonly string[] }) => this.#attemptInFlow(hub),
     );
     const parameters = { command, ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }) };
     try {
@@ -133,12 +134,26 @@ export class ProgramRun {
     await Promise.race([Promise.all(looked), late]);
   }
 
-  async #attemptInFlow(): Promise<State> {
+  async #attemptInFlow(hub: Hub): Promise<State> {
     const { flowRun, signal } = getRunContext();
     this.#runId = flowRun?.id ?? null;
     const ending = await this.#attempt(signal);
+    this.#keepOutput(hub);
     const { program, spec } = this.#plan;
     return stateOf(ending, { name: program, timeoutSeconds: seconds(spec.timeoutMs), tail: this.#lines });
+  }
+
+  /** In the log of the run, where `bellhop run logs` shows it. */
+  #keepOutput({ store, clock }: Hub): void {
+    if (this.#lines.length === 0) return;
+    store.logs.recordLog({
+      flowRunId: this.#runId,
+      taskRunId: null,
+      timestampMicros: clock.nowMicros(),
+      level: LOG_LEVELS.info,
+      logger: "prefect.flow_runs",
+      message: `The program's output, at most its last ${this.#plan.tailLines} lines:\n${this.#lines.join("\n")}`,
+    });
   }
 
   /** Runs the program once. @param signal Aborted when the run is cancelled. */

@@ -11,12 +11,9 @@ export const isStop = (signal: NodeJS.Signals): boolean => STOPS.has(signal);
 
 type Listener = NodeJS.SignalsListener;
 
-/** Listeners of one signal; the types of `process.listeners` do not know that signals have their own. */
-const listenersOf = (signal: NodeJS.Signals): Listener[] => process.listeners(signal) as Listener[];
-
 function removeOthers(own: Listener): () => void {
   const removed = TAKEN.map((signal) => {
-    const others = listenersOf(signal).filter((listener) => listener !== own);
+    const others = process.listeners(signal).filter((listener) => listener !== own);
     for (const listener of others) process.off(signal, listener);
     return { signal, others };
   });

@@ -7,10 +7,10 @@ import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { type Ending, NO_FOLDER, NOT_EXECUTABLE, NOT_FOUND } from "./outcome.ts";
 import { closeFd, isSameFile, openPipe } from "./output-pipe.ts";
+import { hasTerminal, isForeground, isGroupAlive } from "./process-group.ts";
 import { relay } from "./relay.ts";
 import { isStop } from "./signal-desk.ts";
 import type { Tail } from "./tail.ts";
-import { hasTerminal, isForeground } from "./terminal.ts";
 
 export interface ProgramSpec {
   readonly argv: readonly [program: string, ...words: string[]];
@@ -154,10 +154,14 @@ class Watch implements Started {
   readonly #clock: Clock;
   readonly #watched: Watched;
   #stop: Ending["stop"] = null;
+  /** The grace period is over. */
+  #isOver = false;
   #wasKilled = false;
   #passedOn: NodeJS.Signals | null = null;
   #timer: Disposable | undefined;
   #hasEnded = false;
+  /** Ends the wait for the last output. */
+  readonly #enough = new AbortController();
 
   constructor(spec: ProgramSpec, clock: Clock, watched: Watched) {
     this.#spec = spec;
@@ -188,17 +192,18 @@ class Watch implements Started {
 
   /** What was asked to end with the program gets the rest of the grace period. */
   async #endGroup(): Promise<void> {
-    while (!this.#wasKilled && this.#signal(0)) await this.#clock.sleep(GROUP_POLL_MS);
+    const { child, isGroup } = this.#watched;
+    if (!isGroup || child.pid === undefined) return;
+    while (!this.#isOver && isGroupAlive(child.pid)) await this.#clock.sleep(GROUP_POLL_MS);
   }
 
   async #lastOutput(): Promise<void> {
-    const waited = new AbortController();
-    const late = this.#clock.sleep(LAST_OUTPUT_MS, waited.signal).then(
+    const late = this.#clock.sleep(LAST_OUTPUT_MS, this.#enough.signal).then(
       () => true,
-      () => false,
+      () => true,
     );
     const isLate = await Promise.race([late, this.drained.then(() => false)]);
-    waited.abort();
+    this.#enough.abort();
     // What ended against its will leaves nobody behind whose output counts.
     if (isLate && (this.#stop !== null || this.#passedOn !== null))
       for (const source of this.#watched.sources) source?.destroy();
@@ -206,6 +211,10 @@ class Watch implements Started {
 
   pass(signal: NodeJS.Signals): void {
     const { isGroup, child } = this.#watched;
+    if (this.#hasEnded) {
+      if (isStop(signal)) this.#enough.abort();
+      return;
+    }
     if (isStop(signal)) this.#passedOn = signal;
     // The terminal has sent these keys to the program as well; twice means "now" to many.
     const fromKeyboard = signal === "SIGINT" || signal === "SIGQUIT";
@@ -223,20 +232,21 @@ class Watch implements Started {
     // A stopped process would not notice before it is continued. Source: GNU coreutils, timeout.c.
     if (process.platform !== "win32") this.#signal("SIGCONT");
     this.#timer = this.#clock.timer(this.#spec.graceMs, () => {
-      this.#wasKilled = this.#signal("SIGKILL");
+      this.#isOver = true;
+      this.#wasKilled = !this.#hasEnded;
+      this.#signal("SIGKILL");
     });
   }
 
-  /** To the whole group where it has one. False: there is nobody any more. */
-  #signal(signal: NodeJS.Signals | 0): boolean {
+  /** To the whole group where it has one. */
+  #signal(signal: NodeJS.Signals): void {
     const { isGroup, child } = this.#watched;
-    if (child.pid === undefined) return false;
-    if (!isGroup) return child.kill(signal);
+    if (child.pid === undefined) return;
     try {
-      return process.kill(-child.pid, signal);
+      if (isGroup) process.kill(-child.pid, signal);
+      else child.kill(signal);
     } catch {
       // ESRCH: all have ended.
-      return false;
     }
   }
 }

@@ -9,7 +9,7 @@ const MOST_CHARS = 16_000;
  * Left out at the beginning of a window that lost something before it: a secret may begin there whose first half is
  * gone, and half a secret is not recognised.
  */
-const MARGIN_CHARS = 8_000;
+const MARGIN_BYTES = 8_192;
 
 /** The last bytes of an output, in constant memory. */
 export class Tail {
@@ -37,8 +37,10 @@ export class Tail {
   lines(most: number): readonly string[] {
     if (most === 0) return [];
     const isCut = this.#total > WINDOW_BYTES;
-    const masked = redact(plainText(this.bytes().toString("utf8")));
-    const safe = isCut ? masked.slice(MARGIN_CHARS) : masked;
+    const bytes = this.bytes();
+    const masked = redact(plainText(bytes.toString("utf8")));
+    // Masks change lengths, but by far less than the margin.
+    const safe = isCut ? masked.slice(plainText(bytes.toString("utf8", 0, MARGIN_BYTES)).length) : masked;
     const text = safe.slice(-MOST_CHARS).trimEnd();
     const lines = text.split("\n");
     // The first line lost its beginning; better none than half of one, unless it is all there is.
@@ -53,7 +55,8 @@ function plainText(output: string): string {
     stripVTControlCharacters(output)
       .replaceAll("\r\n", "\n")
       .split("\n")
-      .map((line) => line.replace(/\r+$/, "").replace(/^.*\r/, ""))
+      .map((line) => line.replace(/\r+$/, ""))
+      .map((line) => line.slice(line.lastIndexOf("\r") + 1))
       .join("\n")
       // oxlint-disable-next-line no-control-regex -- control characters are what must go
       .replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g, "")

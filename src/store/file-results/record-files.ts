@@ -96,7 +96,8 @@ export function openRecordFiles(folder: string): RecordRows {
         await rename(beside, pathOf(key));
         await syncFolder(folder);
       } catch (error) {
-        await rm(beside, { force: true });
+        // What went wrong first is what counts.
+        await rm(beside, { force: true }).catch(() => undefined);
         throw folderError(error, folder);
       }
     },

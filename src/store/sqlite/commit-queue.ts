@@ -7,7 +7,7 @@ import type { Database } from "./database.ts";
 import { isBusy, stopsStore, storeError } from "./sqlite-error.ts";
 
 /** Most units in one transaction, so that one batch blocks the event loop and other processes for about 10 ms at most. */
-const LARGEST_BATCH = 500;
+export const LARGEST_BATCH = 500;
 /** Latest instant at which what was appended is written, milliseconds. */
 const WRITE_BEHIND_MS = 50;
 /** After a failed write nobody waits for: time to the next try, milliseconds. */

@@ -9,9 +9,10 @@ const RUN_COLUMNS = `r.id, r.name, r.tags, r.labels, r.run_count as runCount, r.
   r.total_run_time_micros as totalRunTimeMicros, r.created_micros as createdMicros, r.lease_id as leaseId,
   r.empirical_policy as empiricalPolicy`;
 
-const FLOW_RUNS = `select ${RUN_COLUMNS}, r.flow_name as flowName, r.flow_version as flowVersion, r.parameters,
-    r.parent_task_run_id as parentTaskRunId, r.parent_flow_run_id as parentFlowRunId, ${STATE_COLUMNS}
-  from flow_runs r join states s on s.id = r.state_id`;
+const FLOW_RUN_COLUMNS = `${RUN_COLUMNS}, r.flow_name as flowName, r.flow_version as flowVersion, r.parameters,
+    r.parent_task_run_id as parentTaskRunId, r.parent_flow_run_id as parentFlowRunId, ${STATE_COLUMNS}`;
+
+const FLOW_RUNS = `select ${FLOW_RUN_COLUMNS} from flow_runs r join states s on s.id = r.state_id`;
 
 const TASK_RUNS = `select ${RUN_COLUMNS}, r.flow_run_id as flowRunId, r.task_name as taskName, r.task_key as taskKey,
     r.dynamic_key as dynamicKey, r.flow_run_run_count as flowRunRunCount, r.task_inputs as taskInputs,
@@ -116,7 +117,8 @@ export const LIST_HOLDERS = query<[], { leaseId: string }>(
 
 /** Partial index flow_runs_scheduled, in its order. */
 export const LIST_OVERDUE = query<[beforeMicros: number, limit: number], FlowRunRow>(
-  `${FLOW_RUNS} where r.state_type = 'SCHEDULED' and r.state_name = 'Scheduled' and r.next_scheduled_start_micros <= ?
+  `select ${FLOW_RUN_COLUMNS} from flow_runs r indexed by flow_runs_scheduled join states s on s.id = r.state_id
+   where r.state_type = 'SCHEDULED' and r.state_name = 'Scheduled' and r.next_scheduled_start_micros <= ?
    order by r.next_scheduled_start_micros limit ?`,
 );
 
@@ -130,15 +132,17 @@ export const LIST_CANCELLING = query<[beforeMicros: number, limit: number], Flow
   `${FLOW_RUNS} where r.state_type = 'CANCELLING' and r.state_timestamp_micros <= ? limit ?`,
 );
 
+// A cross join keeps its order: from the open runs, which are few, to what they are in.
+
 /** Partial index flow_runs_open from end to end, then the parents by their ids. */
 export const LIST_OPEN_FLOW_RUNS_IN_CANCELLED = query<[limit: number], FlowRunRow>(
-  `${FLOW_RUNS} join flow_runs p on p.id = r.parent_flow_run_id
+  `${FLOW_RUNS} cross join flow_runs p on p.id = r.parent_flow_run_id
    where r.lease_id is not null and r.${OPEN} and p.state_type = 'CANCELLED' limit ?`,
 );
 
 /** Partial index task_runs_open from end to end, then the flow runs by their ids. */
 export const LIST_OPEN_TASK_RUNS_IN_CANCELLED = query<[limit: number], TaskRunRow>(
-  `${TASK_RUNS} join flow_runs p on p.id = r.flow_run_id
+  `${TASK_RUNS} cross join flow_runs p on p.id = r.flow_run_id
    where r.lease_id is not null and r.${OPEN} and p.state_type = 'CANCELLED' limit ?`,
 );
 

@@ -75,11 +75,11 @@ describe("emailNotifier", () => {
   });
 
   it("throws when the mail is refused", async () => {
-    blocks.outcome = { kind: "permanent", reason: "unauthorized", detail: "535 wrong" };
+    blocks.outcome = { kind: "permanent", reason: "forbidden", detail: "535 wrong" };
 
     const error = await rejected(tell(failed()));
 
-    expect(error).toMatchObject({ code: "delivery_failed", details: { reason: "unauthorized" } });
+    expect(error).toMatchObject({ code: "delivery_failed", details: { reason: "forbidden" } });
   });
 
   it.each([

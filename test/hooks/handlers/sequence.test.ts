@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { cancelFlowRun } from "../../../src/engine/cancel.ts";
 import type { StateHandler } from "../../../src/engine/definition.ts";
 import { SystemExit } from "../../../src/engine/interruption.ts";
 import { runtime } from "../../../src/engine/runtime.ts";
@@ -6,41 +7,21 @@ import { flow } from "../../../src/flow.ts";
 import { Completed, Failed } from "../../../src/states/constructors.ts";
 import type { State } from "../../../src/states/state.ts";
 import { task, type TaskHooks } from "../../../src/task.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
-import { openRuns } from "../../support/runs.ts";
+import { boom, openTimedRuns, type TimedRuns } from "./timed-runs.ts";
 
-let clock: ManualClock;
-let test: Awaited<ReturnType<typeof openRuns>>;
+let test: TimedRuns;
 beforeEach(async () => {
-  clock = new ManualClock();
-  test = await openRuns({}, { clock, random: () => 0.5 });
+  test = await openTimedRuns();
 });
 afterEach(() => test[Symbol.asyncDispose]());
 
-/** Runs to the end; time goes from timer to timer. */
-async function done<T>(fn: () => Promise<T>): Promise<T> {
-  let isDone = false;
-  const promise = test.within(fn);
-  const over = (): void => void (isDone = true);
-  promise.then(over, over);
-  await clock.settle();
-  while (!isDone) {
-    const waitMs = clock.nextDueMs;
-    if (waitMs === null) await clock.until(() => isDone || clock.nextDueMs !== null);
-    else await clock.advance(waitMs);
-  }
-  return promise;
-}
+const done = <T>(fn: () => Promise<T>): Promise<T> => test.done(fn);
 
 /** Writes down each state change that it sees. */
 const recorder =
   (calls: string[]): StateHandler =>
   (_obj, old, next) =>
     void calls.push(`${old.name}→${next.name}`);
-
-const boom = (): never => {
-  throw new Error("oops!");
-};
 
 /** A body that fails so many times, then gives 1. */
 const failsFirst = (times: number) => {
@@ -49,35 +30,23 @@ const failsFirst = (times: number) => {
 };
 
 describe("what the handlers of a task see", () => {
+  const SUCCESS = ["Pending→Running", "Running→Completed"];
+  const FAILURE = ["Pending→Running", "Running→Failed"];
+  const RETRY = [...FAILURE, "Failed→AwaitingRetry", "AwaitingRetry→Retrying"];
   it.each([
-    { what: "success", retries: 0, body: failsFirst(0), seen: ["Pending→Running", "Running→Completed"] },
-    { what: "failure", retries: 0, body: boom, seen: ["Pending→Running", "Running→Failed"] },
-    {
-      what: "failure with one retry left",
-      retries: 1,
-      body: failsFirst(1),
-      seen: [
-        "Pending→Running",
-        "Running→Failed",
-        "Failed→AwaitingRetry",
-        "AwaitingRetry→Retrying",
-        "Retrying→Completed",
-      ],
-    },
-    {
-      what: "every attempt failing",
-      retries: 1,
-      body: boom,
-      seen: ["Pending→Running", "Running→Failed", "Failed→AwaitingRetry", "AwaitingRetry→Retrying", "Retrying→Failed"],
-    },
-  ])("is for $what: $seen, with and without a delay", async ({ retries, body, seen }) => {
+    { what: "success", retries: 0, failures: 0, seen: SUCCESS },
+    { what: "failure", retries: 0, failures: 1, seen: FAILURE },
+    { what: "a retry that succeeds", retries: 1, failures: 1, seen: [...RETRY, "Retrying→Completed"] },
+    { what: "a retry that fails", retries: 1, failures: 2, seen: [...RETRY, "Retrying→Failed"] },
+  ])("is for $what $seen, with and without a delay", async ({ retries, failures, seen }) => {
     for (const retryDelaySeconds of [0, 5]) {
       const calls: string[] = [];
-      const subject = task({ name: "subject", retries, retryDelaySeconds, stateHandlers: [recorder(calls)] }, body);
+      const options = { retries, retryDelaySeconds, stateHandlers: [recorder(calls)] };
+      const subject = task({ name: "subject", ...options }, failsFirst(failures));
 
       await done(() => subject.run([], { returnState: true }));
 
-      expect(calls.slice(0, seen.length)).toEqual(retries > 0 && body !== boom && retryDelaySeconds > 0 ? calls : seen);
+      expect(calls).toEqual(seen);
     }
   });
 
@@ -427,6 +396,25 @@ describe("handlers of a run that is ended from outside", () => {
     expect(calls).toEqual(["Pending→Running", "Pending→Running", "Running→Crashed", "Running→Crashed"]);
     expect(await test.stored.flowStates("crash")).toEqual(["Pending", "Running", "Crashed"]);
     expect(await test.stored.taskStates("crash")).toEqual(["Pending", "Running", "Crashed"]);
+  });
+
+  it("see the cancellation, and can neither change it nor fail it", async () => {
+    const calls: string[] = [];
+    let isRunning = false;
+    const meddle: StateHandler = (_obj, _old, next) => (next.isCancelling() ? Completed() : next);
+    const breaks: StateHandler = (_obj, _old, next) => (next.isCancelled() ? boom() : undefined);
+    const outer = flow({ name: "cancelled", stateHandlers: [meddle, breaks, recorder(calls)] }, async () => {
+      isRunning = true;
+      await new Promise(() => undefined);
+    });
+
+    const run = test.within(() => outer().catch((error: unknown) => error));
+    await test.clock.until(() => isRunning);
+    await test.within(async () => cancelFlowRun(test.hub.engine, (await test.stored.flowRun("cancelled")).id));
+    await done(() => run);
+
+    expect(calls).toEqual(["Pending→Running", "Running→Cancelling", "Cancelling→Cancelled"]);
+    expect(await test.stored.flowStates("cancelled")).toEqual(["Pending", "Running", "Cancelling", "Cancelled"]);
   });
 
   it("end the run as crashed when they throw SystemExit", async () => {

@@ -4,7 +4,9 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SecretBlock } from "../../../blocks/secret.ts";
 import type { SlackWebhookPlan } from "../../../src/channel/channel.ts";
+import { flow } from "../../../src/flow.ts";
 import { slackNotifier, type SlackNotifierOptions } from "../../../src/hooks/ready/slack-notifier.ts";
+import { startInbox } from "../../../src/inbox/inbox.ts";
 import { AwaitingRetry, Completed, Failed, Pending, Running } from "../../../src/states/constructors.ts";
 import { keepThrown, type State } from "../../../src/states/state.ts";
 import { task } from "../../../src/task.ts";
@@ -171,6 +173,49 @@ describe("the webhook of slackNotifier", () => {
 
     expect(error.code).toBe("delivery_failed");
     expect(JSON.stringify([error.message, error.hint, error.details])).not.toContain("t0ken");
+  });
+});
+
+describe("slackNotifier on a flow and its tasks", () => {
+  it("links to the run that it tells of, unless it is told not to", async () => {
+    await using inbox = await startInbox({ host: "127.0.0.1", httpPort: 0, smtpPort: 0 });
+    await using test = await openTestHub({ uiUrl: "https://hub.example" });
+    await test.within(() => new SecretBlock({ value: `${inbox.httpUrl}/services/T/B/c` }).save("slack-webhook-url"));
+    const onlyStates = ["Completed"];
+    const linked = slackNotifier({ onlyStates });
+    const inner = task({ name: "inner" }, () => 1);
+    const outer = flow(
+      {
+        name: "outer",
+        stateHandlers: [linked, slackNotifier({ onlyStates, backendInfo: false })],
+        taskStateHandlers: [linked],
+      },
+      () => inner(),
+    );
+
+    await test.within(() => outer());
+
+    const links = inbox.messages.map(({ raw }) => /https:\/\/hub\.example\/[^|]*/.exec(raw)?.[0]);
+    expect(links).toEqual([
+      expect.stringMatching(/\/task-runs\/task-run\/[0-9a-f-]{36}$/),
+      expect.stringMatching(/\/flow-runs\/flow-run\/[0-9a-f-]{36}$/),
+      undefined,
+    ]);
+  });
+
+  it("fails the run when the post is refused, as Prefect 1 does", async () => {
+    await using inbox = await startInbox({ host: "127.0.0.1", httpPort: 0, smtpPort: 0 });
+    await using test = await openTestHub();
+    const tokened = `${inbox.httpUrl}/services/T/B/refused-t0ken`;
+    await test.within(() => new SecretBlock({ value: tokened }).save("slack-webhook-url"));
+    inbox.answerNext({ status: 404, body: `no_service ${tokened}` });
+    const subject = task({ name: "subject", stateHandlers: [slackNotifier({ onlyStates: ["Completed"] })] }, () => 1);
+
+    const state = await test.within(() => subject.run([], { returnState: true }));
+
+    expect(state.isFailed()).toBe(true);
+    expect(state.message).toMatch(/^State handler slackNotifier failed with DeliveryFailedError/);
+    expect(JSON.stringify(state)).not.toContain("t0ken");
   });
 });
 

@@ -1,0 +1,42 @@
+import { messageOf } from "../base/errors.ts";
+import { redact } from "../base/redactor.ts";
+import { markStored } from "../states/state.ts";
+import type { ActiveRun } from "./active-run.ts";
+import type { Ended } from "./definition.ts";
+
+/** Says in the final state where its result is kept; a task's transaction writes it when it commits. */
+export function markKept(run: ActiveRun, { state, returned }: Ended): void {
+  const { results } = run;
+  if (results === null || !state.isCompleted()) return;
+  run.kept ??= results.record(returned === null ? state.peek() : returned.value);
+  markStored(state, results.metadata(run.kept));
+}
+
+/** Keeps what a flow run gave. A value that cannot be kept stays in memory, and the log says so. */
+export async function keepFlowResult(run: ActiveRun, ended: Ended): Promise<void> {
+  const { results } = run;
+  if (results === null || !ended.state.isCompleted()) return;
+  const value = ended.returned === null ? ended.state.peek() : ended.returned.value;
+  const record = results.record(value);
+  try {
+    await results.store.write(results.storageKey, record);
+  } catch (error) {
+    run.engine.log.error("the result could not be kept", { run: run.record.id, error: redact(messageOf(error)) });
+    return;
+  }
+  run.kept = record;
+  markKept(run, ended);
+}
+
+/** Keeps what a run threw, under an id of its own, so that no lookup finds it. */
+export async function keepError(run: ActiveRun, { state, thrown }: Ended): Promise<void> {
+  if (run.results === null || thrown === null || !state.isFailed()) return;
+  const results = run.results.anew();
+  const record = results.record(thrown.error);
+  try {
+    await results.store.write(results.storageKey, record);
+    markStored(state, results.metadata(record));
+  } catch (error) {
+    run.engine.log.warn("the error could not be kept", { run: run.record.id, error: redact(messageOf(error)) });
+  }
+}
