@@ -164,10 +164,11 @@ async function measureGrowth(report: Report, scale: Scale, flowRun: RunRows, tas
 
 export async function run(report: Report, { quick }: BenchOptions): Promise<void> {
   const scale = quick ? QUICK : FULL;
+  // First, while nothing else has made room in memory that growth could hide in.
+  await measureMemory(report, scale.soaked);
   using template = await emptyStore();
   const taskRun = await measureTaskRuns(report, scale, template.path);
   const flowRun = await measureFlowRuns(report, scale, template.path);
   await measurePosts(report, scale);
   await measureGrowth(report, scale, flowRun, taskRun);
-  await measureMemory(report, scale.soaked);
 }

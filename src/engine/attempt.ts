@@ -6,13 +6,14 @@ import {
   type RunLabel,
 } from "../orchestration/final-state.ts";
 import { TimeoutError } from "../states/run-errors.ts";
-import { isSignal } from "../states/signals.ts";
+import { isSignal, type Signal } from "../states/signals.ts";
 import { type ActiveRun, interruptAround } from "./active-run.ts";
 import { interruptInside } from "./active-runs.ts";
 import { callBody } from "./body.ts";
 import type { BodyOutcome } from "./body-outcome.ts";
 import type { Ended } from "./definition.ts";
 import { endInterrupted } from "./end.ts";
+import { Pause } from "./pause-errors.ts";
 import { futuresToStates } from "./upstream.ts";
 import { interruptedByExit, interruptedByTimeout, isSystemExit } from "./interruption.ts";
 
@@ -36,8 +37,13 @@ export async function attempt(run: ActiveRun): Promise<Ended> {
     if (submitted !== undefined) await submitted;
   }
   if (run.interruption !== null) return endInterrupted(run);
+  // Suspended by its own code, which may have swallowed the error: somebody else starts it again.
+  if (isSuspended(run)) throw new Pause({ run: run.record.name, state: run.record.state.name });
   return judge(run, outcome);
 }
+
+const isSuspended = ({ subject, record: { state } }: ActiveRun): boolean =>
+  subject.kind === "flow" && state.isPaused() && state.stateDetails.pauseReschedule === true;
 
 async function judge(run: ActiveRun, outcome: BodyOutcome): Promise<Ended> {
   const label = labelOf(run);
@@ -58,7 +64,13 @@ async function judge(run: ActiveRun, outcome: BodyOutcome): Promise<Ended> {
 export function fromThrown(run: ActiveRun, error: unknown): Ended {
   if (!isSignal(error)) return { state: stateFromThrown(error, labelOf(run)), returned: null, thrown: { error } };
   const state = error.toState({ nowMs: run.engine.clock.now(), runCount: run.record.runCount });
+  countFrom(run, error);
   return { state, returned: null, thrown: state.isFailed() ? { error } : null };
+}
+
+/** RETRY may say how many attempts there were. */
+export function countFrom({ record }: ActiveRun, signal: Signal): void {
+  if (signal.runCount !== null && signal.runCount !== undefined) record.runCount = signal.runCount;
 }
 
 /** The run failed before its body was called. */

@@ -1,6 +1,7 @@
 import { Retrying, Running } from "../states/constructors.ts";
 import type { State } from "../states/state.ts";
 import { type ActiveRun, inFrame } from "./active-run.ts";
+import { countFrom } from "./attempt.ts";
 import type { Ended } from "./definition.ts";
 import { endInterrupted } from "./end.ts";
 import { offer, type Offered } from "./handlers.ts";
@@ -54,7 +55,7 @@ export async function drive(course: Course): Promise<Ended> {
   let proposed: Proposed = { state: Running(), from: before, attempted: null };
   for (;;) {
     const { attempted } = proposed;
-    const offered = await judged(run, proposed);
+    const offered = run.handlers.length === 0 ? KEPT(proposed.state) : await judged(run, proposed);
     if (offered.state.isLooped()) {
       await attempted?.drop?.(false);
       const { count } = run.loop ?? { count: 1 };
@@ -79,9 +80,10 @@ export async function drive(course: Course): Promise<Ended> {
 const KEPT = (state: State): Offered => ({ kind: "state", state });
 
 /** What the handlers make of the state proposed. */
-function judged(run: ActiveRun, { state, from }: Proposed): Offered | Promise<Offered> {
-  if (run.handlers.length === 0) return KEPT(state);
-  return inFrame(run.hookFrame, offer, run.handlers, run.subject.object, from, state, run);
+async function judged(run: ActiveRun, { state, from }: Proposed): Promise<Offered> {
+  const offered = await inFrame(run.hookFrame, offer, run.handlers, run.subject.object, from, state, run);
+  if (offered.kind === "signal") countFrom(run, offered.signal);
+  return offered;
 }
 
 type Next =

@@ -1,7 +1,8 @@
-import { errorCode } from "../base/errors.ts";
+import { errorClass } from "../base/errors.ts";
+import { Pause } from "./pause-errors.ts";
 
-/** Errors that propagate and leave the run in the state it is in: the rules refused, or the run was suspended. */
-export function leavesRunAsItIs(error: unknown): boolean {
-  const code = errorCode(error);
-  return code === "transition_refused" || code === "flow_paused";
-}
+/** A state that the rules refuse. */
+export class Abort extends errorClass("transition_refused") {}
+
+/** Errors that leave the run in the state it is in: the rules refused to move it, or it was suspended. */
+export const leavesRunAsItIs = (error: unknown): boolean => error instanceof Abort || error instanceof Pause;

@@ -39,9 +39,15 @@ export function withLogPrints<A extends readonly unknown[], T>(run: ActiveRun, f
     end();
     throw error;
   }
-  if (isThenable(result)) result.then(end, end);
-  else end();
-  return result;
+  if (!isThenable(result)) {
+    end();
+    return result;
+  }
+  // Asked once only: asking starts the work of some, such as the queries of database libraries.
+  const settling = Promise.resolve(result);
+  settling.then(end, end);
+  // Whatever can be awaited was given, and can be still.
+  return settling as T;
 }
 
 /** How many bodies print into logs now; the console is replaced while there is one. */

@@ -23,6 +23,7 @@ import { adopt, enter } from "./enter.ts";
 import { keepError, keepFlowResult } from "./kept-result.ts";
 import { offerFinal } from "./handlers.ts";
 import { interruptedByCancel } from "./interruption.ts";
+import { Abort } from "./leaving.ts";
 import { lineageOf, rememberOrigin } from "./lineage.ts";
 import { movedTo } from "./moved.ts";
 
@@ -47,9 +48,6 @@ export interface FlowCall extends SubmittedCall {
 
 /** Arguments that the flow's schema refuses. */
 export class ParameterTypeError extends errorClass("invalid_parameters") {}
-
-/** A state that the rules refuse. */
-export class Abort extends errorClass("transition_refused") {}
 
 const NO_LABELS: Readonly<Record<string, string>> = {};
 

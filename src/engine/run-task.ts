@@ -121,14 +121,15 @@ async function live(run: ActiveRun, call: TaskCall): Promise<Ended> {
   }
   const planned = planResult(run);
   run.results = planned instanceof Promise ? await planned : planned;
-  let tried = 0;
-  return drive({
+  let failures = 0;
+  // Awaited here, because the slot is given back when this function ends.
+  return await drive({
     run,
-    attempt: () => {
-      tried += 1;
-      return attemptTask(run);
+    attempt: () => attemptTask(run),
+    retryOf: (failed) => {
+      failures += 1;
+      return retryOf(run, task, failures, failed);
     },
-    retryOf: (failed) => retryOf(run, task, Math.max(tried, 1), failed),
     showsWait: (waiting) => (waiting.startTime?.getTime() ?? 0) > run.engine.clock.now(),
     commit: async (to, error) => {
       const entered = enter(run, to, error);
@@ -168,12 +169,12 @@ async function computeName(run: ActiveRun, task: AnyTask): Promise<string> {
 }
 
 /** The engine itself decides about the retries of tasks. */
-function retryOf(run: ActiveRun, task: AnyTask, tried: number, failed: State): State | null | Promise<State | null> {
-  if (tried > task.retries) return null;
+function retryOf(run: ActiveRun, task: AnyTask, failures: number, failed: State): State | null | Promise<State | null> {
+  if (failures > task.retries) return null;
   const { clock, random } = run.engine;
   const waiting = (): State => {
     const timing = { delaysSeconds: task.retryDelaySeconds, jitterFactor: task.retryJitterFactor };
-    return awaitingRetry(failed, clock.now(), retryDelaySeconds(timing, tried, random));
+    return awaitingRetry(failed, clock.now(), retryDelaySeconds(timing, failures, random));
   };
   if (task.retryConditionFn === null) return waiting();
   return mayRetry(run, task, failed).then((may) => (may ? waiting() : null));

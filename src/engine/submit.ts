@@ -42,7 +42,8 @@ export function submit({ kind, name, open, start }: Submission): Future {
   around?.flow?.inside.opened(ended);
   const clock: Clock = around?.engine.clock ?? systemClock;
   const stateNow = () => record?.state ?? pending;
-  return new Future({ id, kind, name: () => record?.name ?? name, ended, stateNow, clock });
+  const trackingTaskRunId = (): string | null => (record?.kind === "flow-run" ? record.parentTaskRunId : null);
+  return new Future({ id, kind, name: () => record?.name ?? name, trackingTaskRunId, ended, stateNow, clock });
 }
 
 /** Starts one run for each item of the lists among the arguments. */

@@ -1,7 +1,7 @@
 import { Completed } from "../states/constructors.ts";
 import { keepValue, type State } from "../states/state.ts";
 import { OpenTransaction } from "../transactions/open-transaction.ts";
-import type { ActiveRun } from "./active-run.ts";
+import { type ActiveRun, inFrame } from "./active-run.ts";
 import { attempt } from "./attempt.ts";
 import type { Ended } from "./definition.ts";
 import type { Attempted } from "./drive.ts";
@@ -50,12 +50,12 @@ function keep(run: ActiveRun, txn: OpenTransaction, ended: Ended): void | Promis
   // With nobody around it and nothing to do, a transaction cannot be rolled back any more.
   const isAlone = txn.getParent() === null && run.results === null && commitHooks.length === 0;
   if (isAlone && txn.children.length === 0) txn.stage(value);
-  else
-    txn.stage(value, {
-      expiresAtMs: run.kept?.expiresAtMs ?? null,
-      onCommitHooks: commitHooks,
-      onRollbackHooks: [{ name: "RolledBack", log: false, call: () => rolledBack(run) }, ...rollbackHooks],
-    });
+  else {
+    const onRollbackHooks = [{ name: "RolledBack", log: false, call: () => rolledBack(run) }, ...rollbackHooks];
+    const options = { expiresAtMs: run.kept?.expiresAtMs ?? null, onCommitHooks: commitHooks, onRollbackHooks };
+    // Hooks keep the context in which they are staged: that of the run.
+    inFrame(run.hookFrame, () => txn.stage(value, options));
+  }
   return txn.close();
 }
 

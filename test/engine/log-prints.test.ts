@@ -200,10 +200,27 @@ describe("logPrints", () => {
         ...(await test.hub.store.logs.listLogs({ flowRunId: id })).map(({ message }) => message),
       ]),
     );
-    expect(lines.toSorted()).toEqual([
+    expect(lines.toSorted(([a = ""], [b = ""]) => a.localeCompare(b))).toEqual([
       ["loud-a", "a1", "a2"],
       ["loud-b", "b1", "b2"],
     ]);
+    expect(installed()).toEqual(own);
+  });
+
+  it("asks what the body returns once only, also when that is no promise of the language", async () => {
+    let asked = 0;
+    const lazy: PromiseLike<number> = {
+      // oxlint-disable-next-line unicorn/no-thenable -- this is what is under test
+      then: (onValue, onError) => {
+        asked += 1;
+        return Promise.resolve(7).then(onValue, onError);
+      },
+    };
+    const returning = flow({ name: "lazy", logPrints: true }, () => lazy);
+
+    await expect(test.within(() => returning())).resolves.toBe(7);
+
+    expect(asked).toBe(1);
     expect(installed()).toEqual(own);
   });
 

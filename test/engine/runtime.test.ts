@@ -38,8 +38,17 @@ const look = (): Seen => ({
   deployment: { ...runtime.deployment },
 });
 
+interface Everywhere {
+  readonly inFlow: Seen;
+  readonly inTask: Seen;
+  readonly alone: Seen;
+  readonly outside: Seen;
+  readonly context: Readonly<Record<"outer" | "inner" | "task" | "taskName", string>>;
+  readonly expectedStart: Date | null;
+}
+
 /** What each attribute says in a nested flow, in a task of it, in a task without a flow, and outside. */
-async function lookEverywhere() {
+async function lookEverywhere(): Promise<Everywhere> {
   const context = { outer: "", inner: "", task: "", taskName: "" };
   let expectedStart: Date | null = null;
   const step = task({ name: "step", tags: ["task-tag"] }, (_given: Map<string, number>) => {
@@ -61,13 +70,16 @@ async function lookEverywhere() {
   return { inFlow, inTask, alone: await within(() => step(live)), outside: look(), context, expectedStart };
 }
 
-let seen: Awaited<ReturnType<typeof lookEverywhere>>;
+let seen: Everywhere;
 beforeAll(async () => {
   seen = await lookEverywhere();
 });
 
+/** Attribute, what it is inside, what it is elsewhere. */
+type Row = readonly [attribute: string, inside: () => unknown, empty: unknown];
+
 describe("runtime.flowRun", () => {
-  it.each([
+  it.each<Row>([
     ["id", () => seen.context.inner, null],
     ["name", () => expect.stringMatching(/^[a-z]+-[a-z]+$/), null],
     ["flowName", () => "child", null],
@@ -81,7 +93,7 @@ describe("runtime.flowRun", () => {
     ["apiUrl", () => `${BASE}/api/flow-runs/flow-run/${seen.context.inner}`, null],
     ["uiUrl", () => `${BASE}/flow-runs/flow-run/${seen.context.inner}`, null],
     ["jobVariables", () => null, null],
-  ] as const)("has %s in a flow and its tasks, and an empty one elsewhere", (attribute, inside, empty) => {
+  ])("has %s in a flow and its tasks, and an empty one elsewhere", (attribute, inside, empty) => {
     expect(seen.inFlow.flowRun[attribute]).toEqual(inside());
     expect(seen.inTask.flowRun[attribute]).toEqual(inside());
     expect(seen.alone.flowRun[attribute]).toEqual(empty);
@@ -139,7 +151,7 @@ describe("runtime.flowRun", () => {
 });
 
 describe("runtime.taskRun", () => {
-  it.each([
+  it.each<Row>([
     ["id", () => seen.context.task, null],
     ["name", () => seen.context.taskName, null],
     ["taskName", () => "step", null],
@@ -151,7 +163,7 @@ describe("runtime.taskRun", () => {
     ["loopCount", () => 1, 0],
     ["loopResult", () => null, null],
     ["resumed", () => false, false],
-  ] as const)("has %s in a task, and an empty one elsewhere", (attribute, inside, empty) => {
+  ])("has %s in a task, and an empty one elsewhere", (attribute, inside, empty) => {
     // The last task to run was the one without a flow.
     expect(seen.alone.taskRun[attribute]).toEqual(inside());
     expect(seen.inFlow.taskRun[attribute]).toEqual(empty);

@@ -135,7 +135,10 @@ describe("what the engine stores", () => {
       throw error;
     });
 
-    await callTask(engineOn(writes, [listener("engine")]), bad, { listeners: [listener("own")], declared: [] });
+    await callTask(engineOn(writes, [listener("engine")]), bad, {
+      ...NOBODY,
+      listeners: [listener("own")],
+    });
 
     expect(asked).toEqual(["own", error, "Running", true, "engine", error, "Running", true]);
   });

@@ -57,11 +57,8 @@ async function storeRuns({ store: { runs } }: StoreFixture) {
   for (const task of [good, bad]) runs.record(aChange(task));
   runs.record(aChange(good, aState({ type: "COMPLETED", timestampMicros: later(30) })));
   runs.record(aChange(bad, aState({ type: "CANCELLED", timestampMicros: later(31) })));
-  let current = flowRun;
-  for (const state of states) {
-    await runs.commit(aChange(current, state));
-    current = { ...current, state };
-  }
+  for (const [at, state] of states.entries())
+    await runs.commit(aChange({ ...flowRun, state: states[at - 1] ?? flowRun.state }, state));
   return { flowRun, good, bad, failed: states[3] };
 }
 
