@@ -20,7 +20,7 @@ export function callBody(run: ActiveRun, frame: Frame): BodyOutcome | Promise<Bo
   try {
     // The caller's types guarantee that the arguments fit the function; here both are erased.
     result = inFrame(frame, withLogPrints, run, fn as (...args: readonly unknown[]) => unknown, ...run.args);
-    if (isGenerator(result)) result = inFrame(frame, drain, result);
+    if (isGenerator(result)) result = inFrame(frame, withLogPrints, run, drain, result);
   } catch (error) {
     return isLate() ? giveUp(frame) : { kind: "threw", error };
   }
@@ -56,7 +56,7 @@ function settle(run: ActiveRun, frame: Frame, result: PromiseLike<unknown>, limi
       else finish(outcome);
     };
     const onValue = (value: unknown): void => {
-      if (isGenerator(value)) inFrame(frame, drain, value).then(onValue, onError);
+      if (isGenerator(value)) inFrame(frame, withLogPrints, run, drain, value).then(onValue, onError);
       else settled({ kind: "returned", value });
     };
     const onError = (error: unknown): void => settled({ kind: "threw", error });

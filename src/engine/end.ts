@@ -86,7 +86,7 @@ export function logEnd(run: ActiveRun): void {
 }
 
 const retriesUsedUp = ({ subject, record }: ActiveRun): boolean =>
-  subject.object.retries > 0 && record.state.isFailed();
+  subject.object.retries > 0 && record.runCount > subject.object.retries && record.state.isFailed();
 
 /** Ends the run as crashed after something went wrong outside user code. Never throws. */
 export async function crashAfter(run: ActiveRun, interruption: Interruption): Promise<void> {

@@ -41,6 +41,15 @@ const inboxTitles = async (): Promise<string[]> => {
   return (JSON.parse(stdout) as { title: string }[]).map(({ title }) => title);
 };
 
+/** The id of the one run, once it is paused. */
+async function pausedRun(): Promise<string> {
+  for (;;) {
+    const { stdout } = await runCliProcess(["run", "ls", "--json"], { home });
+    const [first] = JSON.parse(stdout) as { id: string; state_type: string }[];
+    if (first?.state_type === "PAUSED") return first.id;
+  }
+}
+
 describe("the examples", () => {
   it("one-message sends one message", async () => {
     const { code, printed } = await run("one-message.ts", ["inbox/dev"]);
@@ -92,6 +101,43 @@ describe("the examples", () => {
       printed: expect.stringContaining("crashed; removed what it had started"),
     });
     expect(JSON.parse(listed.stdout)).toMatchObject([{ flow_name: "with-scratch-folder", state_type: "CRASHED" }]);
+  });
+
+  it("etl tries again what failed, and reads nothing twice", async () => {
+    const first = await run("etl.ts", ["2026-03-01"]);
+    const second = await run("etl.ts", ["2026-03-01"]);
+
+    const statesIn = (printed: string): string[] =>
+      [...printed.matchAll(/^read-(.+)$/gm)].map(([, line]) => line ?? "");
+    expect([first.code, second.code]).toEqual([0, 0]);
+    expect(statesIn(first.printed).toSorted()).toEqual(["orders: Completed", "stock: Completed", "users: Completed"]);
+    expect(statesIn(second.printed).toSorted()).toEqual(["orders: Cached", "stock: Cached", "users: Cached"]);
+    expect(first.printed).toContain("total: 1765");
+    expect(second.printed).toContain("total: 1765");
+  });
+
+  it("rollback leaves all or nothing", async () => {
+    const failed = await run("rollback.ts");
+    const passed = await run("rollback.ts", ["42"]);
+
+    expect({ ...failed, printed: failed.printed.split("\n") }).toEqual({
+      code: 0,
+      printed: ["removed ledger.txt", "removed invoice.txt", expect.stringMatching(/^Failed/), "files left: 0", ""],
+    });
+    expect(passed.printed).toBe("kept invoice.txt\nkept ledger.txt\nCompleted()\nfiles left: 2\n");
+  });
+
+  it("approval waits for an answer from another process", async () => {
+    const waiting = run("approval.ts");
+    const id = await pausedRun();
+
+    const refused = await run("approval.ts", [id.replace(/^./, (digit) => (digit === "0" ? "1" : "0")), "yes"]);
+    const answered = await run("approval.ts", [id, "yes", "Ada"]);
+
+    expect(refused).toEqual({ code: 1, printed: expect.stringContaining("No flow run has the id or name") });
+    expect(answered).toEqual({ code: 0, printed: "Running()\n" });
+    const { code, printed } = await waiting;
+    expect({ code, printed }).toEqual({ code: 0, printed: expect.stringMatching(/Ada said yes\ndeployed 1\.4\.0\n$/) });
   });
 
   it("own-channel posts in its own format", async () => {
