@@ -2,7 +2,7 @@
 // today is not read again: run it twice, and the second time says so.
 //
 //   npx node -C bellhop-source examples/etl.ts 2026-03-01
-import { INPUTS, exponentialBackoff, flow, task } from "bellhop";
+import { INPUTS, TASK_SOURCE, exponentialBackoff, flow, task } from "bellhop";
 import { z } from "zod";
 
 const [day = "2026-03-01"] = process.argv.slice(2);
@@ -21,7 +21,7 @@ const read = task(
     retries: 3,
     retryDelaySeconds: exponentialBackoff(0.2), // 0.2, 0.4, 0.8
     retryJitterFactor: 0.5,
-    cachePolicy: INPUTS, // the same table of the same day is the same work, in every flow run
+    cachePolicy: INPUTS.plus(TASK_SOURCE), // same table, same day, same code: the same work, in every flow run
     cacheExpiration: 24 * 60 * 60,
     onCompletion: [(_task, taskRun, state) => console.log(`${taskRun.name}: ${state.name}`)],
   },

@@ -88,8 +88,9 @@ async function bundleCommand(): Promise<void> {
     { "src/cli/process": join(ROOT, "src/cli/process.ts") },
     {
       command: ["src/cli/process.ts"],
-      core: ["src/cli/commands/notify.ts", "src/config/load.ts", "src/hub.ts", "blocks/slack-webhook.ts"],
+      core: ["src/cli/commands/notify.ts", "src/config/load.ts", "src/core.ts", "blocks/slack-webhook.ts"],
       send: SEND,
+      hub: ["src/hub.ts"],
     },
     output,
   );

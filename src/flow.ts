@@ -9,6 +9,7 @@ import type {
   CallOptions,
   Ended,
   FlowInfo,
+  FlowRetryConditionFn,
   Participants,
   RunOptions,
   StateHandler,
@@ -67,6 +68,8 @@ export interface FlowOptions<S extends z.ZodType | undefined = z.ZodType | undef
   readonly parameters?: S;
   /** `"hi-{foo}"` over the parameters, or a function that may read `runtime.flowRun`. Default: two words. */
   readonly flowRunName?: string | (() => string | PromiseLike<string>) | null;
+  /** Asked after each failed attempt that could be retried. */
+  readonly retryConditionFn?: FlowRetryConditionFn | null;
   /** Task runs that `submit` and `map` run at the same time. Default: all of them. */
   readonly maxConcurrentTasks?: number | null;
 }
@@ -105,6 +108,7 @@ const OPTIONS: readonly string[] = [
   "retries",
   "retryDelaySeconds",
   "retryJitterFactor",
+  "retryConditionFn",
   "timeoutSeconds",
   "tags",
   "parameters",
@@ -205,6 +209,7 @@ function makeFlow(given: FlowOptions, fn: AnyFn): Flow {
     fn,
     parameters: checkSchema(options.parameters),
     flowRunName: checkNameMaker("flowRunName", options.flowRunName),
+    retryConditionFn: options.retryConditionFn == null ? null : checkFn("retryConditionFn", options.retryConditionFn),
     maxConcurrentTasks: optionalCount("maxConcurrentTasks", options.maxConcurrentTasks),
     run: async (args: readonly unknown[] = [], { returnState = false, ...call }: RunOptions = {}) => {
       const ended = await start(args, call);

@@ -1,31 +1,22 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { join, resolve } from "node:path";
-import { type Clock, systemClock } from "./base/clock.ts";
 import { newId } from "./base/ids.ts";
-import { type Logger, silentLogger } from "./base/logger.ts";
-import { type Random, systemRandom } from "./base/random.ts";
-import { VERSION } from "./base/version.ts";
-import { type BlockContext, setDefaultContext, withBlockContext } from "./block/ambient.ts";
-import { setBuiltinBlocks } from "./block/registry.ts";
+import { systemRandom } from "./base/random.ts";
+import { setDefaultContext, withBlockContext } from "./block/ambient.ts";
 import { vaultSealer } from "./block/sealer.ts";
-import type { Vault } from "./block/vault.ts";
-import { BUILTIN_BLOCKS } from "./builtin.gen.ts";
-import { openTransport } from "./channel/open-transport.ts";
-import type { Transport } from "./channel/transport.ts";
 import type { Config } from "./config/config.ts";
-import { environment, loadConfig } from "./config/load.ts";
-import { openLogger } from "./config/log.ts";
+import { loadConfig } from "./config/load.ts";
+import { type Core, type HubPorts, openCore } from "./core.ts";
 import { openDeliver } from "./delivery/deliver.ts";
 import { type Dispatcher, type DrainReport, startDispatcher } from "./delivery/dispatcher.ts";
-import { directDelivery } from "./delivery/direct.ts";
 import { checkBoundary, currentFrame } from "./engine/active-run.ts";
 import { openControl } from "./engine/control.ts";
 import { tellSending } from "./engine/crash.ts";
 import type { EngineContext } from "./engine/engine-context.ts";
+import { recordsInside } from "./engine/result-plan.ts";
 import { setRunSource } from "./engine/run-source.ts";
 import { declaredDeliveries } from "./hooks/declared.ts";
-import { runServices } from "./hooks/services.ts";
 import { holdLease } from "./hooks/lease.ts";
+import { runServices } from "./hooks/services.ts";
 import { sweepDeadRuns, type SweepReport } from "./hooks/sweep.ts";
 import { startSweeper } from "./hooks/sweeper.ts";
 import { openResultServices } from "./results/open-services.ts";
@@ -33,29 +24,16 @@ import type { ResultServices } from "./results/result-services.ts";
 import { withStoredResults } from "./results/stored-results.ts";
 import type { RunStore } from "./runs/run-store.ts";
 import { openResultFolder } from "./store/file-results/open-folder.ts";
-import { openSqliteStore, type SqliteStore } from "./store/sqlite/open.ts";
-import { openCatalog, type TemplateCatalog } from "./templating/catalog.ts";
 import { setTransactionDefaults } from "./transactions/run-transaction.ts";
-import { openVault } from "./vault/choose.ts";
 
-/** Store, keys, templates and the way out: all that blocks need. Opens in milliseconds and starts nothing. */
-export interface Core extends AsyncDisposable {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly store: SqliteStore;
-  readonly vault: Vault;
-  readonly transport: Transport;
-  readonly catalog: TemplateCatalog;
-  readonly blockContext: BlockContext;
+export { type Core, type HubPorts, openCore } from "./core.ts";
+
+/** A running hub: runs flows, sends what is due, and finishes what dead processes left. */
+export interface Hub extends Core {
   /** Where results of flows and tasks are kept. */
   readonly results: ResultServices;
   /** The store's runs, whose states can load their results. */
   readonly runs: RunStore;
-}
-
-/** A running hub: runs flows, sends what is due, and finishes what dead processes left. */
-export interface Hub extends Core {
   readonly engine: EngineContext;
   readonly dispatcher: Dispatcher;
   /** Sends what is due and waits for it; what is due later stays for the next process. */
@@ -66,68 +44,26 @@ export interface Hub extends Core {
   closeSync(): void;
 }
 
-export interface HubPorts {
-  readonly clock?: Clock;
-  readonly random?: Random;
-}
-
 /**
  * How long a process that was told to stop, or that an error ends, goes on sending. Docker kills 10 seconds after it
  * asked. Source: Docker docs, `docker stop --time`.
  */
 const LAST_DRAIN_MS = 5_000;
 
-const databasePath = (config: Config): string => join(config.home, "bellhop.db");
-
-/** Opens the store of this configuration. @throws config_invalid, store_corrupt, store_newer, store_unavailable */
-export async function openCore(config: Config = loadConfig(), ports: HubPorts = {}): Promise<Core> {
-  const clock = ports.clock ?? systemClock;
-  const log = await openLogger(config.logLevel);
-  await using building = new AsyncDisposableStack();
-  const path = databasePath(config);
-  const store = building.use(await openSqliteStore({ path, clock, random: ports.random ?? systemRandom, log }));
-  const vault = openVault({ config, blocks: store.blocks, log });
-  const transport = building.use(
-    openTransport({ clock, log, inbox: store.inbox, version: VERSION, env: environment() }),
-  );
-  const catalog = openCatalog({ templatesDir: resolve(config.templatesDir ?? "templates") });
-  const blockContext: BlockContext = {
-    store: store.blocks,
-    vault,
-    transport,
-    clock,
-    env: (variable) => environment()[variable],
-    journal: (send) => store.outbox.journal(...directDelivery(send)),
-  };
-  const results = openResultServices({
-    embedded: store.results,
-    openFolder: (folder) => openResultFolder(folder, { clock, log }),
-    sealer: vaultSealer(vault),
-    clock,
-    log,
-    persistByDefault: config.persistResults,
-  });
-  const owned = building.move();
-  return {
-    results,
-    runs: withStoredResults(store.runs, results),
-    config,
-    clock,
-    log,
-    store,
-    vault,
-    transport,
-    catalog,
-    blockContext,
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
-}
-
 /** Puts a running hub on a core; closing the hub closes the core. */
 async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
   await using building = new AsyncDisposableStack();
   building.use(core);
   const { clock, log, store, config } = core;
+  const results = openResultServices({
+    embedded: store.results,
+    openFolder: (folder) => openResultFolder(folder, { clock, log }),
+    sealer: vaultSealer(core.vault),
+    clock,
+    log,
+    persistByDefault: config.persistResults,
+  });
+  const runs = withStoredResults(store.runs, results);
   const random = ports.random ?? systemRandom;
   const lease = building.use(await holdLease({ leases: store.leases, clock, log }));
   const deliver = openDeliver({ catalog: core.catalog, transport: core.transport, context: core.blockContext, clock });
@@ -135,11 +71,11 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
   const dispatcher = building.use(
     startDispatcher({ outbox: store.outbox, deliver, clock, random, leaseId: lease.id, log, onBusy }),
   );
-  const control = building.use(openControl({ runs: core.runs, clock, log }));
+  const control = building.use(openControl({ runs, clock, log }));
   const declared = declaredDeliveries({ clock, newId, uiUrl: config.uiUrl, hubName: config.hubName });
   const engine: EngineContext = {
-    runs: core.runs,
-    results: core.results,
+    runs,
+    results,
     control,
     logs: store.logs,
     clock,
@@ -151,7 +87,6 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
     apiUrl: null,
     finish: () => finish(),
   };
-  const { runs } = core;
   const { leases, outbox } = store;
   const services = runServices({ runs, leases, leaseId: lease.id, clock, log, listeners: [declared], control });
   const sweep = () => sweepDeadRuns({ leases, runs, outbox, listeners: [declared], clock, leaseId: lease.id, log });
@@ -171,6 +106,8 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
   };
   return {
     ...core,
+    results,
+    runs,
     engine,
     dispatcher,
     sweep: () => sweeper.sweep(),
@@ -272,14 +209,14 @@ function closeAtExit(): void {
 
 setTransactionDefaults(async () => {
   const frame = currentFrame();
-  const hub = frame === undefined ? await currentHub() : undefined;
-  const results = frame?.run.engine.results ?? hub?.results;
-  if (results === undefined) throw new Error("an engine without results cannot keep records");
-  const { store } = results.open(null, null);
-  const log = frame?.run.engine.log ?? hub?.log ?? silentLogger;
-  return { log, records: store, ...(frame === undefined ? {} : { checkBoundary: () => checkBoundary(frame) }) };
+  if (frame === undefined) {
+    const { log, results } = await currentHub();
+    return { log, records: results.open(null, null).store };
+  }
+  const { run, isHook } = frame;
+  const inside = { log: run.engine.log, records: recordsInside(run) };
+  return isHook ? inside : { ...inside, checkBoundary: () => checkBoundary(frame), signal: run.signal };
 });
-setBuiltinBlocks(BUILTIN_BLOCKS);
 setDefaultContext(async () => (await sharedCore()).blockContext);
 setRunSource(async () => {
   const { store, clock, log, config } = scope.getStore() ?? (await sharedCore());

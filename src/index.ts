@@ -12,7 +12,7 @@ export { cancelFlowRun, resumeFlowRun, suspendFlowRun } from "./run-control.ts";
 export { pauseFlowRun } from "./engine/pause.ts";
 export { FlowPauseTimeout, NotPausedError, Pause, ResumeRefusedError, RunInputError } from "./engine/pause-errors.ts";
 export type { AnyFlow, AnyTask, RunOptions } from "./engine/definition.ts";
-export type { RetryConditionFn, StateHandler, TerminalStateHandler } from "./engine/definition.ts";
+export type { FlowRetryConditionFn, RetryConditionFn, StateHandler, TerminalStateHandler } from "./engine/definition.ts";
 export { allowFailure, unmapped } from "./engine/annotations.ts";
 export { asCompleted, Future, wait, WaitTimeoutError } from "./engine/future.ts";
 export type { FutureList } from "./engine/future-list.ts";

@@ -34,6 +34,7 @@ import { onFailureCallback } from "./hooks/callback-factory.ts";
 import { FunctionList } from "./hooks/function-list.ts";
 import { type HookList, hookName, type TaskHook } from "./hooks/hook.ts";
 import { currentHub } from "./hub.ts";
+import { policyOption } from "./results/cache-policies.ts";
 import type { CacheKeyFn, CachePolicy } from "./results/options.ts";
 import type { State } from "./states/state.ts";
 import type { StagedHook } from "./transactions/staged-hook.ts";
@@ -271,7 +272,7 @@ const failureCallback = (given: TaskOptions["onFailureCallback"]): readonly Stat
 const asStagedHook = (fn: TransactionHook): StagedHook => ({ name: hookName(fn), log: true, call: fn });
 
 const resultOptions = (options: TaskOptions) => ({
-  cachePolicy: options.cachePolicy ?? null,
+  cachePolicy: policyOption(options.cachePolicy),
   cacheKeyFn: options.cacheKeyFn == null ? null : checkFn("cacheKeyFn", options.cacheKeyFn),
   cacheExpiration: optionalSeconds("cacheExpiration", options.cacheExpiration),
   refreshCache: flag("refreshCache", options.refreshCache),

@@ -14,7 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["blocks"],
   ["hooks", "automations", "routing", "builtin.gen.ts"],
   ["store", "vault", "client", "inbox"],
-  ["flow.ts", "task.ts", "hub.ts", "run-control.ts"],
+  ["core.ts", "flow.ts", "task.ts", "hub.ts", "run-control.ts"],
   ["web"],
   ["server"],
   ["cli", "index.ts", "testing.ts"],

@@ -92,6 +92,16 @@ const run: CommandGroup = {
       summary: "what a run logged, and what happened in it",
       load: async () => (await import("./commands/run-logs.ts")).runLogs,
     },
+    {
+      name: "cancel",
+      summary: "ask for the end of a run",
+      load: async () => (await import("./commands/run-cancel.ts")).runCancel,
+    },
+    {
+      name: "resume",
+      summary: "let a paused run go on, with the input it asks for",
+      load: async () => (await import("./commands/run-resume.ts")).runResume,
+    },
   ],
 };
 

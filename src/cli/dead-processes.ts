@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { isProcessAlive } from "../hooks/process-identity.ts";
 import { LEASE_EXPIRY_MS } from "../hooks/sweep.ts";
-import type { Core } from "../hub.ts";
+import type { Core } from "../core.ts";
 import type { FlowRunRecord } from "../runs/flow-run.ts";
 import type { Lease } from "../runs/lease-store.ts";
 import type { Output } from "./output.ts";

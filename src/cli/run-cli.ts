@@ -74,7 +74,7 @@ async function runCommand({ spec, args, values }: ParsedRun, out: Output, io: Cl
     readStdin: () => readAll(io.stdin),
     config,
     core: once(async () => {
-      const { openCore } = await import("../hub.ts");
+      const { openCore } = await import("../core.ts");
       return opened.use(await openCore(await config()));
     }),
     hub: once(async () => {

@@ -56,6 +56,7 @@ export const taskRunJson = (run: TaskRunRecord): JsonObject => ({
   dynamic_key: run.dynamicKey,
   empirical_policy: run.empiricalPolicy,
   flow_run_run_count: run.flowRunRunCount,
+  task_inputs: run.taskInputs ?? {},
 });
 
 export const storedStateJson = (stored: StoredState): JsonObject => ({

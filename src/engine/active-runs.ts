@@ -73,6 +73,11 @@ export async function interruptAll(interruption: Interruption): Promise<void> {
   await Promise.all(ended.map((run) => run.settled()));
 }
 
+/** Lets the next interruption of this run, and of all runs started inside it, be this one. */
+export function markTree(root: ActiveRun, interruption: Interruption): void {
+  for (const run of openRuns()) if (isWithin(run, root)) run.interruption ??= interruption;
+}
+
 /** Ends the run and all runs started inside it, innermost first. */
 export const interruptTree = (root: ActiveRun, interruption: Interruption): Promise<void> =>
   interruptInTurn(

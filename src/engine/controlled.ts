@@ -1,9 +1,9 @@
 import type { FlowRunRecord } from "../runs/flow-run.ts";
-import { CancelledRun, CrashedRun, FailedRun } from "../states/run-errors.ts";
-import type { State } from "../states/state.ts";
 import type { ActiveRun } from "./active-run.ts";
 import { interruptInside, interruptTree } from "./active-runs.ts";
 import type { ControlledRun } from "./control.ts";
+import { endedByOthers } from "./ended-by-others.ts";
+import { mirrorMoved } from "./enter.ts";
 import { type Interruption, interruptedByCancel, interruptedByOthers } from "./interruption.ts";
 import { follow } from "./move-flow-run.ts";
 import { Pause } from "./pause-errors.ts";
@@ -19,6 +19,7 @@ export function controlled(run: ActiveRun, record: FlowRunRecord): ControlledRun
     onCancelling: () => void interruptTree(run, interruptedByCancel()),
     onSuspended: (stored) => {
       follow(record, stored);
+      mirrorMoved(run);
       // A pause that waits in the process lets code under way go on, and starts no task.
       if (stored.state.stateDetails.pauseReschedule !== true) pauseGateOf(record).close();
       // Not stopped where it is: it stops at its next call of the engine.
@@ -26,11 +27,13 @@ export function controlled(run: ActiveRun, record: FlowRunRecord): ControlledRun
     },
     onResumed: (stored) => {
       follow(record, stored);
+      mirrorMoved(run);
       pauseGateOf(record).open();
     },
     onEnded: (stored) => {
       follow(record, stored);
-      void stop(run, interruptedByOthers(errorOf(stored.state)));
+      mirrorMoved(run);
+      void stop(run, endedByOthers(stored.state));
     },
   };
 }
@@ -40,11 +43,4 @@ async function stop(run: ActiveRun, interruption: Interruption): Promise<void> {
   run.interruption ??= interruption;
   await interruptInside(run, interruption);
   run.interrupt(interruption);
-}
-
-/** What the caller of a run gets that somebody else ended. */
-function errorOf(state: State): Error {
-  const message = state.message ?? `Somebody else ended the run as ${state.name}.`;
-  if (state.isCancelled()) return new CancelledRun({ message });
-  return state.isFailed() ? new FailedRun({ message }) : new CrashedRun({ message });
 }

@@ -9,6 +9,7 @@ import {
   activeEngines,
   type ActivityWatcher,
   interruptAll,
+  markTree,
   openRuns,
   processEnding,
   setProcessEnding,
@@ -18,6 +19,7 @@ import { endedByState } from "./end.ts";
 import { mirror, prepare } from "./enter.ts";
 import {
   type Interruption,
+  interruptedByCancelSignal,
   interruptedByProcessExit,
   interruptedBySignal,
   interruptedByUncaught,
@@ -55,12 +57,12 @@ function crashChanges(run: ActiveRun, interruption: Interruption): RunChange[] {
   run.interruption ??= interruption;
   const state = endedByState(run, run.interruption);
   const { change } = prepare(run, state, run.interruption.error);
-  return run.tracking === null ? [change] : [mirror(run, run.tracking, state), change];
+  return run.tracking === null ? [change] : [{ ...change, mirrored: mirror(run, run.tracking, state) }];
 }
 
 interface Ending {
-  /** The interruption that the runs get; the outermost callers get its error once `hold` resolves. */
-  readonly interruption: (hold: Promise<void>) => Interruption;
+  /** Ends every run with its hooks; the outermost callers get the error once `hold` resolves. */
+  readonly interrupt: (hold: Promise<void>) => Promise<void>;
   /** False: somebody else listens too, and decides what happens next. */
   readonly isOurs: () => boolean;
   /** Ends the process. */
@@ -71,7 +73,7 @@ interface Ending {
  * Ends every run with its hooks, stores everything, sends what is due, and then ends the process. Callers get the error
  * only when the process goes on, because what they do with it could end the process in another way.
  */
-async function endAllRuns({ interruption, isOurs, end }: Ending): Promise<void> {
+async function endAllRuns({ interrupt, isOurs, end }: Ending): Promise<void> {
   // What Node would do next is the same with or without this error: end, for the reason that came first.
   const later: unknown[] = [];
   const onLater = (error: unknown): void => void later.push(error);
@@ -82,7 +84,7 @@ async function endAllRuns({ interruption, isOurs, end }: Ending): Promise<void> 
   // When nothing is left that could wake the process, a hook that is still out can never settle.
   const { promise: idle, resolve: onIdleNow } = Promise.withResolvers<unknown>();
   process.once("beforeExit", onIdleNow);
-  await Promise.race([interruptAll(interruption(hold)), idle]);
+  await Promise.race([interrupt(hold), idle]);
   process.off("beforeExit", onIdleNow);
   await eachOf(engines, "runs could not be stored", (engine) => engine.runs.flush());
   if (isOurs()) {
@@ -119,11 +121,30 @@ function throwUncaught(error: unknown): void {
   });
 }
 
+/** Runs that somebody has cancelled, of which this process need not have heard yet. */
+async function cancelledRuns(): Promise<ActiveRun[]> {
+  const cancelled: ActiveRun[] = [];
+  await eachOf(activeEngines(), "what others did to the runs could not be read", async (engine) => {
+    const runs = openRuns().filter((run) => run.engine === engine && run.record.kind === "flow-run");
+    if (runs.length === 0) return;
+    const states = await engine.runs.listCurrentStates(runs.map(({ record }) => record.id));
+    const ids = new Set(states.filter(({ stateType }) => stateType === "CANCELLING").map(({ flowRunId }) => flowRunId));
+    cancelled.push(...runs.filter(({ record }) => ids.has(record.id)));
+  });
+  return cancelled;
+}
+
+/** A signal that follows a cancellation is how it was meant; without one it is a crash. */
+async function interruptBySignal(signal: NodeJS.Signals, hold: Promise<void>): Promise<void> {
+  for (const run of await cancelledRuns()) markTree(run, interruptedByCancelSignal(signal, hold));
+  await interruptAll(interruptedBySignal(signal, hold));
+}
+
 function onSignal(signal: NodeJS.Signals): void {
   // Off at once, so that a second signal ends the process without waiting for anybody's hooks.
   stopListening();
   void endAllRuns({
-    interruption: (hold) => interruptedBySignal(signal, hold),
+    interrupt: (hold) => interruptBySignal(signal, hold),
     isOurs: () => process.listenerCount(signal) === 0,
     end: () => process.kill(process.pid, signal),
   });
@@ -134,7 +155,7 @@ function onUncaught(error: unknown): void {
   if (process.listenerCount("uncaughtException") > 1) return;
   stopListening();
   void endAllRuns({
-    interruption: (hold) => interruptedByUncaught(error, describe(error), hold),
+    interrupt: (hold) => interruptAll(interruptedByUncaught(error, describe(error), hold)),
     isOurs: () => true,
     end: () => throwUncaught(error),
   });

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { CachePolicy, CacheKeyFn, ResultStorage, SerializerLike } from "../results/options.ts";
 import type { DeclaredHook } from "../runs/declared-hook.ts";
-import type { TaskRun } from "../runs/run-view.ts";
+import type { FlowRun, TaskRun } from "../runs/run-view.ts";
 import type { State } from "../states/state.ts";
 import type { StagedHook } from "../transactions/staged-hook.ts";
 import type { TransitionListener } from "./transition.ts";
@@ -37,6 +37,7 @@ export interface RunnableInfo {
 }
 
 export interface FlowInfo extends RunnableInfo {
+  readonly retryConditionFn: FlowRetryConditionFn | null;
   readonly parameters: z.ZodType | null;
   /** Task runs that `submit` and `map` run at the same time; null means all. */
   readonly maxConcurrentTasks: number | null;
@@ -69,7 +70,14 @@ export interface RunNameInfo {
 }
 
 /** False: the failure is final. An error thrown here counts as false. */
-export type RetryConditionFn = (task: AnyTask, taskRun: TaskRun, state: State) => boolean | PromiseLike<boolean>;
+export type RetryConditionFn<O = AnyTask, R = TaskRun> = (
+  object: O,
+  run: R,
+  state: State,
+) => boolean | PromiseLike<boolean>;
+
+/** The same for a flow. */
+export type FlowRetryConditionFn = RetryConditionFn<AnyFlow, FlowRun>;
 
 /** What the engine needs beside the object: how others take part in its state changes. */
 export interface Participants {

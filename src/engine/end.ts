@@ -4,6 +4,7 @@ import { Cancelled, Cancelling, Crashed } from "../states/constructors.ts";
 import { keepThrown, type State } from "../states/state.ts";
 import { type ActiveRun, inFrame, interruptAround } from "./active-run.ts";
 import type { Ended } from "./definition.ts";
+import { followEnded } from "./ended-by-others.ts";
 import { adopt, enter } from "./enter.ts";
 import { observe } from "./handlers.ts";
 import { type Interruption, isSystemExit } from "./interruption.ts";
@@ -14,9 +15,10 @@ const subjectOf = (run: ActiveRun): string => (run.subject.kind === "flow" ? "Fl
 
 /** The state that an interruption ends a run in. */
 export function endedByState(run: ActiveRun, { kind, error, message }: Interruption): State {
-  const make = kind === "cancel" ? Cancelled : Crashed;
-  const state = make({ message: `${subjectOf(run)} ${message}` });
-  if (kind !== "cancel") keepThrown(state, error);
+  // A run that is being cancelled has no other end.
+  const isCancelled = kind === "cancel" || run.record.state.isCancelling();
+  const state = (isCancelled ? Cancelled : Crashed)({ message: `${subjectOf(run)} ${message}` });
+  if (!isCancelled) keepThrown(state, error);
   return state;
 }
 
@@ -54,7 +56,10 @@ async function enterObserved(run: ActiveRun, to: State, error?: unknown): Promis
     await enter(run, to, error);
   } catch (failure) {
     const moved = movedTo(failure);
-    if (moved === null) throw failure;
+    if (moved === null) {
+      if ((await followEnded(run, failure)) === null) throw failure;
+      return;
+    }
     await adopt(run, moved);
     if (moved.isFinal() || moved.type === to.type) return;
     // A run that is being cancelled has no other end.

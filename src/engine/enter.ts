@@ -21,7 +21,8 @@ type Between = () => void | Promise<void>;
  * @param error What was thrown, when an error led to the state.
  */
 export function enter(run: ActiveRun, to: State, error?: unknown, between?: Between): Promise<void> | undefined {
-  const before = booksOf(run);
+  const before = booksOf(run.record);
+  const trackedBefore = run.tracking === null ? null : booksOf(run.tracking);
   const { change, move } = prepare(run, to, error);
   const written = store(run, change);
   if (written === undefined) return tell(run, move, between);
@@ -30,6 +31,7 @@ export function enter(run: ActiveRun, to: State, error?: unknown, between?: Betw
     (failure: unknown) => {
       // Not stored, so not true: the run is where it was.
       Object.assign(run.record, before);
+      if (run.tracking !== null) Object.assign(run.tracking, trackedBefore);
       throw failure;
     },
   );
@@ -81,11 +83,13 @@ function accept(run: ActiveRun, to: State, from: State | null): void {
   else acceptState(to, { timestampMicros, flowRunId: record.flowRunId, taskRunId: record.id });
 }
 
-/** Going on after a pause is not another attempt; flow runs remember more than that. */
+/** Going on after a pause is not another attempt, unless nothing had begun; flow runs remember more than that. */
 const booksAfter = (record: RunRecord, from: State | null, to: State): Bookkeeping =>
-  record.kind === "flow-run" ? advanceFlowRun(record, from, to) : advance(record, from, to, from?.type === "PAUSED");
+  record.kind === "flow-run"
+    ? advanceFlowRun(record, from, to)
+    : advance(record, from, to, from?.type === "PAUSED" && record.runCount > 0);
 
-function booksOf({ record }: ActiveRun): Partial<RunRecord> {
+function booksOf(record: RunRecord): Partial<RunRecord> {
   const { state, runCount, expectedStartMicros, nextScheduledStartMicros, startMicros, endMicros, totalRunTimeMicros } =
     record;
   const { empiricalPolicy, leaseId } = record;
@@ -123,7 +127,8 @@ function requestsOf(run: ActiveRun, listener: TransitionListener, move: Transiti
  */
 function store(run: ActiveRun, change: RunChange): Promise<void> | undefined {
   const { runs } = run.engine;
-  if (run.tracking !== null && change.follows !== null) runs.record(mirror(run, run.tracking, change.state));
+  if (run.tracking !== null && change.follows !== null)
+    return runs.commit({ ...change, mirrored: mirror(run, run.tracking, change.state) });
   if (run.record.kind === "flow-run" || change.requests.length > 0 || change.hooks !== undefined)
     return runs.commit(change);
   runs.record(change);
@@ -145,6 +150,13 @@ function tell(run: ActiveRun, move: Transition, between: Between | undefined): P
   return done instanceof Promise ? done.then(() => notify(run, move)) : notify(run, move);
 }
 
+/** As {@link mirror}, of a state that somebody else stored for the nested flow run. */
+export function mirrorMoved(run: ActiveRun): void {
+  const { tracking, record } = run;
+  if (tracking === null || tracking.state.timestampMicros >= record.state.timestampMicros) return;
+  run.engine.runs.record(mirror(run, tracking, record.state));
+}
+
 /**
  * Takes over a state that somebody else stored for this run, with its hooks.
  * The deliveries that it owes were stored with it, by whoever stored it.
@@ -155,6 +167,7 @@ export function adopt(run: ActiveRun, to: State): Promise<void> | undefined {
   if (from.id === to.id) return undefined;
   Object.assign(record, booksAfter(record, from, to));
   record.state = to;
+  mirrorMoved(run);
   const flowRun = run.flow?.subject.kind === "flow" ? run.flow.subject.record : null;
   const { declared } = run;
   return notify(run, { object: run.subject.object, run: record, flowRun, from, to, declared, error: undefined });

@@ -56,11 +56,10 @@ export const interruptedByTimeout = (error: TimeoutError): Interruption => ({
 });
 
 /** Somebody cancelled the flow run around it, or this one. */
-export const interruptedByCancel = (hold?: Promise<void>): Interruption => ({
+export const interruptedByCancel = (): Interruption => ({
   kind: "cancel",
   error: new CancelledRun({ message: "The run was cancelled." }),
   message: "was cancelled",
-  ...(hold === undefined ? {} : { hold }),
 });
 
 /** Somebody else ended the run, or suspended it. */
@@ -76,6 +75,14 @@ const SIGNAL_WORDS: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
 export const interruptedBySignal = (signal: NodeJS.Signals, hold: Promise<void>): Interruption => ({
   error: new TerminationError({ signal }),
   message: `${SIGNAL_WORDS[signal] ?? "was stopped"} (${signal})`,
+  hold,
+});
+
+/** The process was told to stop because somebody had cancelled the flow run around it, or this one. */
+export const interruptedByCancelSignal = (signal: NodeJS.Signals, hold: Promise<void>): Interruption => ({
+  kind: "cancel",
+  error: new TerminationError({ signal }),
+  message: `was cancelled (${signal})`,
   hold,
 });
 

@@ -5,10 +5,10 @@ import type { ActiveRun } from "./active-run.ts";
 import type { Ended } from "./definition.ts";
 
 /** Says in the final state where its result is kept; a task's transaction writes it when it commits. */
-export function markKept(run: ActiveRun, { state, returned }: Ended): void {
+export function markKept(run: ActiveRun, { state }: Ended): void {
   const { results } = run;
   if (results === null || !state.isCompleted()) return;
-  run.kept ??= results.record(returned === null ? state.peek() : returned.value);
+  run.kept ??= results.record(state.peek());
   markStored(state, results.metadata(run.kept));
 }
 
@@ -16,8 +16,7 @@ export function markKept(run: ActiveRun, { state, returned }: Ended): void {
 export async function keepFlowResult(run: ActiveRun, ended: Ended): Promise<void> {
   const { results } = run;
   if (results === null || !ended.state.isCompleted()) return;
-  const value = ended.returned === null ? ended.state.peek() : ended.returned.value;
-  const record = results.record(value);
+  const record = results.record(ended.state.peek());
   try {
     await results.store.write(results.storageKey, record);
   } catch (error) {

@@ -2,7 +2,9 @@ import { readRuntimeEnv } from "../config/runtime-env.ts";
 import { MAX_RETRY_DELAYS } from "../orchestration/retry.ts";
 import { CodedTypeError } from "../states/coded-type-error.ts";
 import { typeName } from "../states/state-error.ts";
+import { storageName } from "../results/open-services.ts";
 import type { ResultStorage, SerializerLike } from "../results/options.ts";
+import { serializerOf } from "../results/serializers.ts";
 import type { RunnableInfo } from "./definition.ts";
 
 /** Seconds before each retry: one number, a list whose last entry repeats, or a function from the number of retries. */
@@ -68,9 +70,16 @@ export function checkRunnable(options: RunnableOptions, fnName: string, kind: "f
       options.hookTimeoutSeconds == null ? null : seconds("hookTimeoutSeconds", options.hookTimeoutSeconds),
     logPrints: flag("logPrints", options.logPrints),
     persistResult: flag("persistResult", options.persistResult),
-    resultStorage: options.resultStorage ?? null,
-    resultSerializer: options.resultSerializer ?? null,
+    ...checkResults(options),
   };
+}
+
+/** As given; a relative folder starts where the process is when it is used. */
+function checkResults(options: RunnableOptions): Pick<RunnableInfo, "resultStorage" | "resultSerializer"> {
+  const { resultStorage = null, resultSerializer = null } = options;
+  storageName(resultStorage);
+  serializerOf(resultSerializer);
+  return { resultStorage, resultSerializer };
 }
 
 /** Yes, no, or not said. @throws invalid_definition */
@@ -98,7 +107,7 @@ export function checkKeys(options: unknown, known: readonly string[], kind: stri
     invalid("options", `an object is needed, got ${typeName(options)}`);
   for (const key of Object.keys(Object(options))) {
     if (known.includes(key)) continue;
-    const hooks = known.filter((name) => name.startsWith("on"));
+    const hooks = known.filter((name) => name.startsWith("on") && !name.endsWith("Callback"));
     const listed = key.startsWith("on") ? `hooks are ${hooks.join(", ")}` : `options are ${known.join(", ")}`;
     invalid(key, `a ${kind} has no such option; its ${listed}`);
   }

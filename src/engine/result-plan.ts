@@ -3,7 +3,8 @@ import { redact } from "../base/redactor.ts";
 import { DEFAULT, NO_CACHE } from "../results/cache-policies.ts";
 import type { CacheContext, CacheKey, NamedInputs, ResultOptions, TaskResultOptions } from "../results/options.ts";
 import { makePlan, type ResultPlan } from "../results/plan.ts";
-import type { ResultServices } from "../results/result-services.ts";
+import type { RecordStore } from "../results/record-store.ts";
+import type { OpenedResults, ResultServices } from "../results/result-services.ts";
 import { isPlain } from "../runs/stored-parameters.ts";
 import { CodedTypeError } from "../states/coded-type-error.ts";
 import { typeName } from "../states/state-error.ts";
@@ -57,6 +58,16 @@ function inherited<K extends "resultStorage" | "resultSerializer">(run: PlannedR
   return null;
 }
 
+/** Where results are kept inside this run, and how: its own word, else that of the nearest run around it. */
+const openInside = (run: PlannedRun, services: ResultServices): OpenedResults =>
+  services.open(inherited(run, "resultStorage"), inherited(run, "resultSerializer"));
+
+/** Where code in this run keeps records of its own. */
+export function recordsInside(run: PlannedRun): RecordStore {
+  if (run.engine.results === undefined) throw new Error("an engine without results cannot keep records");
+  return openInside(run, run.engine.results).store;
+}
+
 /**
  * Whether and how the result of a run is kept; null: it is not, and nothing is looked up. Call it once per run, with the
  * arguments that the body gets. Source: Prefect 3, `Task.__init__` and `compute_transaction_key`.
@@ -70,7 +81,7 @@ export function planResult(run: PlannedRun): ResultPlan | null | Promise<ResultP
   const { subject } = run;
   if (subject.kind === "task") warnOnce(subject.object, services);
   if (!isPersisted(run, services)) return null;
-  const results = services.open(inherited(run, "resultStorage"), inherited(run, "resultSerializer"));
+  const results = openInside(run, services);
   const { clock } = services;
   if (subject.kind === "flow") return makePlan({ results, key: null, refresh: false, expiresInMs: null, clock });
   const { cacheExpiration, refreshCache } = subject.object;

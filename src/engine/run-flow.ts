@@ -11,7 +11,7 @@ import { secretTexts, storedParameters } from "../runs/stored-parameters.ts";
 import { Pending } from "../states/constructors.ts";
 import { acceptState, type State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
-import { interruptTree, processEnding, track } from "./active-runs.ts";
+import { interruptInside, processEnding, track } from "./active-runs.ts";
 import { attempt, failedBefore } from "./attempt.ts";
 import { controlled } from "./controlled.ts";
 import { watcher } from "./crash.ts";
@@ -19,6 +19,7 @@ import type { AnyFlow, CallOptions, Ended, Participants } from "./definition.ts"
 import { drive } from "./drive.ts";
 import { endInterrupted, logEnd } from "./end.ts";
 import type { EngineContext } from "./engine-context.ts";
+import { followEnded } from "./ended-by-others.ts";
 import { adopt, enter } from "./enter.ts";
 import { keepError, keepFlowResult } from "./kept-result.ts";
 import { offerFinal } from "./handlers.ts";
@@ -30,6 +31,7 @@ import { movedTo } from "./moved.ts";
 import { pauseUntilResumed } from "./pausing.ts";
 
 import { planResult } from "./result-plan.ts";
+import { mayRetry } from "./retry-condition.ts";
 import { checkName, fillName, namedParameters } from "./run-name.ts";
 import { retryPolicy } from "./run-task.ts";
 import type { SubmittedCall } from "./submit.ts";
@@ -210,9 +212,11 @@ async function terminal(run: ActiveRun, flow: AnyFlow, ended: Ended): Promise<En
 }
 
 /** The rules decide about the retries of flows: what they would make of this failure. */
-function retryOf(run: ActiveRun, flow: AnyFlow, failed: State): State | null {
+function retryOf(run: ActiveRun, flow: AnyFlow, failed: State): State | null | Promise<State | null> {
   const decision = ask(run, flow, failed);
-  return decision.kind === "reject" && decision.state?.isScheduled() === true ? decision.state : null;
+  const waiting = decision.kind === "reject" && decision.state?.isScheduled() === true ? decision.state : null;
+  if (waiting === null || flow.retryConditionFn === null) return waiting;
+  return mayRetry(run, failed).then((may) => (may ? waiting : null));
 }
 
 async function computeName(run: ActiveRun, flow: AnyFlow): Promise<string> {
@@ -259,16 +263,24 @@ async function propose(run: ActiveRun, flow: AnyFlow, to: State, error?: unknown
       return next;
     } catch (failure) {
       const moved = movedTo(failure);
+      const interruption = moved === null ? await followEnded(run, failure) : null;
+      if (moved?.isCancelling() === true || interruption !== null) {
+        // What is inside it; it is not waited for here, where it ends itself.
+        run.interrupt(interruption ?? interruptedByCancel());
+        if (run.interruption !== null) await interruptInside(run, run.interruption);
+        return endInterrupted(run);
+      }
       if (moved === null) throw failure;
-      if (moved.isCancelling()) await interruptTree(run, interruptedByCancel());
-      else await adopt(run, moved);
+      await adopt(run, moved);
     }
   }
 }
 
 const lastWord = (run: ActiveRun, flow: AnyFlow, to: State): Decision => {
   const decision = ask(run, flow, to);
-  return decision.kind === "reject" && decision.state?.isScheduled() === true ? { kind: "accept", state: to } : decision;
+  return decision.kind === "reject" && decision.state?.isScheduled() === true
+    ? { kind: "accept", state: to }
+    : decision;
 };
 
 /** @throws transition_refused when the rules leave the run where it is */

@@ -1,13 +1,11 @@
 import { newId } from "../base/ids.ts";
 import type { JsonObject } from "../base/json.ts";
-import { messageOf } from "../base/errors.ts";
 import { redact } from "../base/redactor.ts";
 import { UNTOUCHED } from "../orchestration/bookkeeping.ts";
 import { awaitingRetry } from "../orchestration/decide.ts";
 import { retryDelaySeconds } from "../orchestration/retry.ts";
 import type { TaskRunRecord } from "../runs/flow-run.ts";
 import { taskRunName } from "../runs/run-names.ts";
-import { TaskRun } from "../runs/run-view.ts";
 import { Pending } from "../states/constructors.ts";
 import type { State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
@@ -25,6 +23,7 @@ import { lineageOf, rememberOrigin } from "./lineage.ts";
 import { pauseTaskRun, whileFlowPauses } from "./pausing.ts";
 
 import { planResult } from "./result-plan.ts";
+import { mayRetry } from "./retry-condition.ts";
 import { checkName, fillName } from "./run-name.ts";
 import type { SubmittedCall } from "./submit.ts";
 import { supervise } from "./supervise.ts";
@@ -177,19 +176,5 @@ function retryOf(run: ActiveRun, task: AnyTask, failures: number, failed: State)
     return awaitingRetry(failed, clock.now(), retryDelaySeconds(timing, failures, random));
   };
   if (task.retryConditionFn === null) return waiting();
-  return mayRetry(run, task, failed).then((may) => (may ? waiting() : null));
-}
-
-async function mayRetry(run: ActiveRun, task: AnyTask, failed: State): Promise<boolean> {
-  const { view, engine } = run;
-  if (task.retryConditionFn === null || !(view instanceof TaskRun)) return false;
-  try {
-    return await inFrame(run.hookFrame, task.retryConditionFn, task, view, failed);
-  } catch (error) {
-    engine.log.error("retryConditionFn failed, so the task is not retried", {
-      run: run.record.id,
-      error: redact(messageOf(error)),
-    });
-    return false;
-  }
+  return mayRetry(run, failed).then((may) => (may ? waiting() : null));
 }

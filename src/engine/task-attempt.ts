@@ -3,7 +3,6 @@ import { keepValue, type State } from "../states/state.ts";
 import { OpenTransaction } from "../transactions/open-transaction.ts";
 import { type ActiveRun, inFrame } from "./active-run.ts";
 import { attempt } from "./attempt.ts";
-import type { Ended } from "./definition.ts";
 import type { Attempted } from "./drive.ts";
 import { endInterrupted } from "./end.ts";
 import { enterSilently } from "./enter.ts";
@@ -17,13 +16,17 @@ export async function attemptTask(run: ActiveRun): Promise<Attempted> {
   if (run.interruption !== null) return endInterrupted(run);
   const txn = openFor(run);
   try {
-    const begun = txn.begin();
-    if (begun !== undefined) await begun;
+    const begun = txn.begin(run.results === null ? undefined : run.signal);
+    if (begun !== undefined) {
+      await begun;
+      if (run.interruption !== null) return await endInterrupted(run);
+    }
     if (txn.found !== null) return cached(run, txn, txn.found.value);
     const ended = await txn.within(() => attempt(run));
-    return { ...ended, keep: () => keep(run, txn, ended), drop: (isFinal) => txn.fail({ propagate: isFinal }) };
+    return { ...ended, keep: () => keep(run, txn), drop: (isFinal) => txn.fail({ propagate: isFinal }) };
   } catch (error) {
     await txn.fail({ propagate: true });
+    if (run.interruption !== null && !run.record.state.isFinal()) return endInterrupted(run);
     throw error;
   }
 }
@@ -44,15 +47,20 @@ function cached(run: ActiveRun, txn: OpenTransaction, value: unknown): Attempted
   return { state, returned: { value }, thrown: null, keep: () => txn.close() };
 }
 
-function keep(run: ActiveRun, txn: OpenTransaction, ended: Ended): void | Promise<void> {
+function keep(run: ActiveRun, txn: OpenTransaction): void | Promise<void> {
   const { commitHooks, rollbackHooks } = run.participants;
-  const value = ended.returned === null ? run.record.state.peek() : ended.returned.value;
+  // Handlers may have replaced what the body gave, so the state stored has the value.
+  const { state } = run.record;
+  const value = state.peek();
   // With nobody around it and nothing to do, a transaction cannot be rolled back any more.
   const isAlone = txn.getParent() === null && run.results === null && commitHooks.length === 0;
   if (isAlone && txn.children.length === 0) txn.stage(value);
   else {
     const onRollbackHooks = [{ name: "RolledBack", log: false, call: () => rolledBack(run) }, ...rollbackHooks];
-    const options = { expiresAtMs: run.kept?.expiresAtMs ?? null, onCommitHooks: commitHooks, onRollbackHooks };
+    // A failure made by hand counts as work, but must not be found in place of work.
+    const isKept = state.isCompleted();
+    const expiresAtMs = run.kept?.expiresAtMs ?? null;
+    const options = { expiresAtMs, isKept, onCommitHooks: commitHooks, onRollbackHooks };
     // Hooks keep the context in which they are staged: that of the run.
     inFrame(run.hookFrame, () => txn.stage(value, options));
   }

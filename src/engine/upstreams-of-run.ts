@@ -2,6 +2,7 @@ import { Completed } from "../states/constructors.ts";
 import { UnfinishedRun } from "../states/run-errors.ts";
 import { keepValue, type State } from "../states/state.ts";
 import { type ActiveRun, type Frame, inFrame } from "./active-run.ts";
+import { failedBefore } from "./attempt.ts";
 import type { CallOptions, Ended } from "./definition.ts";
 import { endInterrupted, logEnd } from "./end.ts";
 import { enter } from "./enter.ts";
@@ -23,20 +24,18 @@ export function awaitUpstreams(
 }
 
 async function whenResolved(run: ActiveRun, pending: Promise<Resolved>): Promise<Ended | null> {
-  const resolved = await resolvedOf(run, pending);
+  let resolved: Resolved;
+  try {
+    resolved = await pending;
+  } catch (error) {
+    if (run.interruption !== null) return endInterrupted(run);
+    // The call makes no sense, a promise in `waitFor` for instance.
+    return endWithout(run, failedBefore(run, error).state);
+  }
   const ended = stateOf(resolved);
   if (ended !== null) return endWithout(run, ended);
   if (resolved.kind === "ready") run.args = resolved.args;
   return null;
-}
-
-async function resolvedOf(run: ActiveRun, pending: Promise<Resolved>): Promise<Resolved> {
-  try {
-    return await pending;
-  } catch (error) {
-    if (run.interruption !== null) return endInterrupted(run);
-    throw error;
-  }
 }
 
 /** Null when everything is there. */

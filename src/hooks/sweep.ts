@@ -122,9 +122,10 @@ export function isDead(lease: Lease, { clock, isAlive }: Pick<SweepParts, "clock
 async function crashRuns(gone: Gone, parts: SweepParts): Promise<string[]> {
   const open = childrenFirst(await parts.runs.listOpenRuns(gone.leaseId));
   const flowRuns = new Map(open.filter((run) => run.kind === "flow-run").map((run) => [run.id, run]));
+  const cancelling = insideCancelling(open);
   const commits: Promise<void>[] = [];
   for (const run of open) {
-    const move = await crash(run, { gone, flowRuns }, parts);
+    const move = await crash(run, { gone, flowRuns, cancelling }, parts);
     if (move.run.kind === "flow-run") flowRuns.set(run.id, move.run);
     const change = { run: move.run, state: move.to, follows: run.state.id, requests: requestsOf(parts, move) };
     // Not awaited one by one: the store commits them in the order of the calls, many in one transaction.
@@ -146,10 +147,16 @@ const wasEnded = (error: unknown): boolean => errorCode(error) === "run_supersed
 interface Around {
   readonly gone: Gone;
   readonly flowRuns: ReadonlyMap<string, FlowRunRecord>;
+  /** Ids of the runs that were being cancelled, or were inside one. */
+  readonly cancelling: ReadonlySet<string>;
 }
 
-async function crash(run: RunRecord, { gone, flowRuns }: Around, { clock, runs }: SweepParts): Promise<Transition> {
-  const to = endOf(run, gone);
+async function crash(
+  run: RunRecord,
+  { gone, flowRuns, cancelling }: Around,
+  { clock, runs }: SweepParts,
+): Promise<Transition> {
+  const to = endOf(run, gone, cancelling.has(run.id));
   const timestampMicros: Micros = Math.max(clock.nowMicros(), run.state.timestampMicros + 1);
   const flowRunId = run.kind === "flow-run" ? run.id : run.flowRunId;
   acceptState(to, { timestampMicros, flowRunId, taskRunId: run.kind === "task-run" ? run.id : null });
@@ -170,9 +177,9 @@ async function crash(run: RunRecord, { gone, flowRuns }: Around, { clock, runs }
   };
 }
 
-/** A run that was being cancelled accepts no other end. */
-function endOf(run: RunRecord, { leaseId, who }: Gone): State {
-  const [type, message] = run.state.isCancelling()
+/** A run that was being cancelled accepts no other end, and takes what is inside it along. */
+function endOf(run: RunRecord, { leaseId, who }: Gone, isCancelled: boolean): State {
+  const [type, message] = isCancelled
     ? (["CANCELLED", `${who} while the run was being cancelled.`] as const)
     : (["CRASHED", `${who} before the run had ended (killed, out of memory, or the machine went down).`] as const);
   return new State({ id: stateIdFor(run.id, leaseId), type, message });
@@ -184,6 +191,13 @@ function stateIdFor(runId: string, leaseId: string): string {
   // RFC 9562, section 5.8: version 8 for ids that are made by a rule of one's own, variant 10.
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+function insideCancelling(runs: readonly RunRecord[]): Set<string> {
+  const cancelling = new Set(runs.filter(({ state }) => state.isCancelling()).map(({ id }) => id));
+  // Parents first, so that one look at the parent is enough.
+  for (const run of childrenFirst(runs).toReversed()) if (cancelling.has(parentOf(run) ?? "")) cancelling.add(run.id);
+  return cancelling;
 }
 
 /** Innermost first, as the hooks of a living process would run: the tasks of a flow run, then the run, then what it is part of. */

@@ -67,14 +67,20 @@ function combine(keys: readonly CacheKey[]): string | null {
 
 /** A policy that was not made here, from a second installed copy of the package for instance. */
 function foreign(policy: CachePolicy): Parts {
-  if (typeof policy?.computeKey !== "function") {
-    throw new CodedTypeError("invalid_definition", {
-      option: "cachePolicy",
-      problem: `plus() takes a cache policy, not ${typeName(policy)}`,
-    });
-  }
+  checkPolicy("plus() takes", policy);
   return { ...NOTHING, others: [(context, parameters) => policy.computeKey(context, parameters)] };
 }
+
+/** What a caller without types may give. @throws invalid_definition */
+function checkPolicy(taker: string, given: CachePolicy): CachePolicy {
+  if (typeof given?.computeKey === "function") return given;
+  const problem = `${taker} a cache policy, not ${typeName(given)}`;
+  throw new CodedTypeError("invalid_definition", { option: "cachePolicy", problem });
+}
+
+/** The policy that an option gives; null: none. @throws invalid_definition */
+export const policyOption = (given: CachePolicy | null | undefined): CachePolicy | null =>
+  given === null || given === undefined ? null : checkPolicy("it must be", given);
 
 const NOTHING: Parts = { inputs: false, without: new Set(), others: [] };
 

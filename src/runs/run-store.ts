@@ -18,6 +18,8 @@ export interface RunChange {
   readonly hooks?: readonly DeclaredHook[];
   /** Stored with the state, in place of older ones of the same keys. Flow runs only. */
   readonly inputs?: readonly RunInput[];
+  /** Of the task run that stands for a nested flow run in its parent; stored only together with this change. */
+  readonly mirrored?: RunChange;
 }
 
 /** Something given to a flow run while it runs, or asked of whoever resumes it. */
@@ -93,14 +95,18 @@ export interface RunStore {
   decide<T>(flowRunId: string, fn: Decide<T>): Promise<T>;
   /**
    * Stores the change behind the caller: in order, with the next `commit`, before any read here, at `flush`, at exit,
-   * and after 50 ms at the latest. A failure rejects the next `commit` or `flush`, and nothing queued is dropped.
+   * and after 50 ms at the latest. A failure rejects the next `commit` or `flush`, and nothing queued is dropped but
+   * states of task runs that somebody else has ended.
    */
   record(change: RunChange): void;
   /** Write-behind, like `record`. */
   recordHook(outcome: HookOutcome): void;
   /** Resolves when everything recorded so far is durable. */
   flush(): Promise<void>;
-  /** Stores the changes, and everything queued before them, before it returns. Only for a process that is exiting. */
+  /**
+   * Stores the changes, and everything queued before them, before it returns; those of runs that somebody else has moved
+   * or ended are left out. Only for a process that is exiting.
+   */
   commitSync(changes: readonly RunChange[]): void;
 
   readFlowRun(id: string): Promise<FlowRunRecord | null>;

@@ -40,6 +40,8 @@ export class OpenTransaction implements Transaction {
   #children: OpenTransaction[] | null = null;
   #values: Map<string, unknown> | null = null;
   #staged: ResultRecord | null = null;
+  /** False: what was staged is not for others. */
+  #isKept = true;
   #hooks: HookLists | null = null;
   /** Of the whole tree; only the outermost transaction has them. */
   #locks: TreeLocks | null = null;
@@ -108,7 +110,10 @@ export class OpenTransaction implements Transaction {
     // A block that goes on although it was rolled back may stage; that is undone when the block ends.
     if (this.#state !== "ROLLED_BACK") this.#state = "STAGED";
     else if (this.#isClosed) return;
-    if (this.#record !== null) this.#staged = { value, expiresAtMs: options.expiresAtMs ?? null };
+    if (this.#record !== null) {
+      this.#staged = { value, expiresAtMs: options.expiresAtMs ?? null };
+      this.#isKept = options.isKept ?? true;
+    }
     if ((options.onCommitHooks?.length ?? 0) + (options.onRollbackHooks?.length ?? 0) === 0) return;
     this.#hooks ??= new HookLists();
     this.#hooks.add(options);
@@ -281,7 +286,7 @@ export class OpenTransaction implements Transaction {
     try {
       for (const child of this.children.slice(0, count)) await child.#commit();
       await this.#hooks?.runCommit(this.#hookCall());
-      if (this.#record !== null && this.#options.writeOnCommit !== false)
+      if (this.#record !== null && this.#isKept && this.#options.writeOnCommit !== false)
         await this.#record.write(this.#staged ?? { value: undefined, expiresAtMs: null });
     } catch (error) {
       await this.#giveUp(error);

@@ -1,4 +1,5 @@
 import type { Logger } from "../base/logger.ts";
+import { storedKey } from "../results/plan.ts";
 import type { RecordStore } from "../results/record-store.ts";
 import { CodedTypeError } from "../states/coded-type-error.ts";
 import type { OpenOptions } from "./open-options.ts";
@@ -11,8 +12,10 @@ export interface TransactionDefaults {
   readonly log: Logger;
   /** For a key without a store. */
   readonly records: RecordStore;
-  /** Throws what has interrupted the run; called when a block ends, since its code may have swallowed the error. */
+  /** Throws what has interrupted the run; called around a block, since its code may have swallowed the error. */
   readonly checkBoundary?: () => void;
+  /** Ends the wait for a lock. */
+  readonly signal?: AbortSignal;
 }
 
 type Defaults = () => Promise<TransactionDefaults>;
@@ -54,14 +57,16 @@ export async function transaction<T>(...given: [Block<T>] | [TransactionOptions,
 
 /** The same, where the caller says what to take. */
 export async function runTransaction<T>(
-  { log, records, checkBoundary }: TransactionDefaults,
+  { log, records, checkBoundary, signal }: TransactionDefaults,
   options: TransactionOptions,
   block: Block<T>,
 ): Promise<T> {
+  checkBoundary?.();
   const txn = new OpenTransaction(openOptions(options, log, records));
-  await txn.begin();
+  await txn.begin(signal);
   let value: T;
   try {
+    checkBoundary?.();
     value = await txn.within(() => block(txn));
     checkBoundary?.();
   } catch (error) {
@@ -73,7 +78,8 @@ export async function runTransaction<T>(
 }
 
 function openOptions(given: TransactionOptions, log: Logger, records: RecordStore): OpenOptions {
-  const { key = null, store = key === null ? null : records, overwrite = false, writeOnCommit = true } = given;
+  const key = given.key === undefined ? null : storedKey(given.key);
+  const { store = key === null ? null : records, overwrite = false, writeOnCommit = true } = given;
   const { commitMode, isolationLevel } = given;
   return { key, records: store, overwrite, writeOnCommit, log, commitMode, isolationLevel };
 }

@@ -18,6 +18,8 @@ export interface StagedHook {
 export interface StageHooks {
   /** Epoch milliseconds; null never expires. Default null. */
   readonly expiresAtMs?: number | null;
+  /** False: the value counts for this run only, and no record is written. Default true. */
+  readonly isKept?: boolean;
   readonly onCommitHooks?: readonly (TransactionHook | StagedHook)[];
   readonly onRollbackHooks?: readonly (TransactionHook | StagedHook)[];
 }

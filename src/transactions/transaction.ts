@@ -29,9 +29,12 @@ export interface StageOptions {
 }
 
 export interface TransactionOptions {
-  /** Where its record is kept; a record found there means that the work has been done. Default: no record. */
+  /**
+   * Where its record is kept; a record found there means that the work has been done. Default: no record. In place of a
+   * key with a known secret in it, or a very long one, its hash is used.
+   */
   readonly key?: string;
-  /** Keeps the record. Default: the hub's store. */
+  /** Keeps the record. Default: where results of the run around it are kept, else the hub's store. */
   readonly store?: RecordStore;
   /** Default: that of the transaction around it, else `LAZY`. */
   readonly commitMode?: CommitMode;

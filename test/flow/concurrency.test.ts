@@ -341,6 +341,15 @@ describe("waitFor", () => {
 
     await expect(within(() => mistaken())).rejects.toThrow(/a promise is no future/);
   });
+
+  it("fails the run, and not the process's other runs, when it holds a promise", async () => {
+    const catching = flow({ name: "catching" }, async () => {
+      const state = await add.run([1], { waitFor: [add(1)], returnState: true });
+      return `${state.type} ${String(state.message)}`;
+    });
+
+    expect(await within(() => catching())).toMatch(/^FAILED Task run failed with TypeError: .*a promise is no future/);
+  });
 });
 
 describe("a skipped upstream", () => {

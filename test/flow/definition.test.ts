@@ -121,6 +121,23 @@ describe("a flow or task", () => {
     expect(() => flow(odd({ name: "f" }))).toThrow(TypeError);
   });
 
+  it("refuses storage and serializers that there are not, where it is defined", () => {
+    for (const options of [
+      { resultStorage: "s3://bucket/results" },
+      { resultStorage: "" },
+      { resultStorage: 1 },
+      { resultSerializer: "yaml" },
+      { resultSerializer: { type: "own" } },
+    ]) {
+      expect(() => task(odd({ name: "a", ...options }), body)).toThrow(
+        expect.objectContaining({ name: "TypeError", code: "invalid_definition" }),
+      );
+      expect(() => flow(odd({ name: "a", ...options }), body)).toThrow(
+        expect.objectContaining({ name: "TypeError", code: "invalid_definition" }),
+      );
+    }
+  });
+
   it("takes its delays from a function of the number of retries", () => {
     const backingOff = task(
       { name: "t", retries: 3, retryDelaySeconds: (retries) => Array.from({ length: retries }, (_, n) => 2 ** n) },

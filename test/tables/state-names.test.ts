@@ -59,7 +59,11 @@ const skip = (): never => {
 
 interface Body {
   readonly body?: () => unknown;
-  readonly options?: Parameters<typeof flow>[0] & object;
+  readonly options?: {
+    readonly retries?: number;
+    readonly retryDelaySeconds?: number;
+    readonly timeoutSeconds?: number;
+  };
 }
 
 /** The history of a flow run whose body is this. */
@@ -85,8 +89,9 @@ const taskRuns =
 const pausing: Enter = async () => {
   const outer = flow({ name: "outer" }, () => pauseFlowRun({ timeout: 60 }));
   const run = rig.within(() => outer());
-  for (let seen = false; !seen; await rig.clock.settle())
-    [seen] = (await rig.engine.runs.listFlowRuns({ flowName: "outer" })).map(({ state }) => state.isPaused());
+  const isPaused = async (): Promise<boolean> => (await rig.stored.flowRun("outer")).state.isPaused();
+  await rig.clock.settle(20);
+  while (!(await isPaused())) await rig.clock.settle();
   await rig.within(async () => resumeFlowRun((await rig.stored.flowRun("outer")).id));
   await rig.done(() => run);
   return ofFlow("outer");

@@ -54,14 +54,36 @@ describe("transaction()", () => {
 
   it("rolls back when what has interrupted the run was swallowed in the block", async () => {
     const interruption = new Error("stop");
+    let isInterrupted = false;
     const checkBoundary = (): void => {
-      throw interruption;
+      if (isInterrupted) throw interruption;
     };
-    const stage = async (txn: Transaction) => txn.stage("x", { onRollbackHooks: [kit.hook("undo")] });
+    const stage = async (txn: Transaction) => {
+      txn.stage("x", { onRollbackHooks: [kit.hook("undo")] });
+      isInterrupted = true;
+    };
 
     await expect(runTransaction({ ...kit, checkBoundary }, {}, stage)).rejects.toBe(interruption);
 
     expect(kit.ran).toEqual(["undo"]);
+  });
+
+  it("does not begin where the run was interrupted before, nor run its block when that happened meanwhile", async () => {
+    const interruption = new Error("stop");
+    let calls = 0;
+    const interruptedAt = (call: number) => (): void => {
+      calls += 1;
+      if (calls >= call) throw interruption;
+    };
+    const block = (): void => void kit.ran.push("block");
+    const options = { key: "k", isolationLevel: "SERIALIZABLE" } as const;
+
+    await expect(runTransaction({ ...kit, checkBoundary: interruptedAt(1) }, options, block)).rejects.toBe(interruption);
+    calls = 0;
+    await expect(runTransaction({ ...kit, checkBoundary: interruptedAt(2) }, options, block)).rejects.toBe(interruption);
+
+    expect(kit.ran).toEqual([]);
+    expect(kit.locks.held).toEqual([]);
   });
 });
 

@@ -24,7 +24,7 @@ export const RUN_ERRORS = {
     name: "MissingResult",
     status: 404,
     message: (d: { state: string }) => `The run ended as ${d.state}, but its result was not kept.`,
-    hint: () => "Results live in the process that made them; read the result there, or store what you need yourself.",
+    hint: () => "Results stay in the process that made them unless the flow or task says persistResult: true.",
   },
   failed_run: {
     name: "FailedRun",
@@ -86,7 +86,7 @@ export const RUN_ERRORS = {
     name: "Abort",
     status: 409,
     message: (d: { reason: string }) => `The state was refused: ${d.reason}.`,
-    hint: () => "Somebody else moved the run; read its states before going on.",
+    hint: () => 'The run stays as it is; see its states with "bellhop run inspect <run>".',
   },
   missing_context: {
     name: "MissingContextError",

@@ -2,7 +2,7 @@ import type { JsonValue } from "../json.ts";
 import type { ErrorSpec } from "./error-spec.ts";
 
 /** A state in its stored form, as far as this folder knows it. */
-interface StoredStateText {
+export interface StoredStateText {
   readonly id: string;
   readonly type:
     | "SCHEDULED"

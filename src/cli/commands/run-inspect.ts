@@ -1,19 +1,22 @@
-import { BellhopError } from "../../base/errors.ts";
 import { parseMicros } from "../../base/instant.ts";
+import type { JsonValue } from "../../base/json.ts";
 import type { Attempt, Delivery } from "../../delivery/delivery.ts";
 import type { FlowRunRecord, TaskRunRecord } from "../../runs/flow-run.ts";
 import type { HookOutcome, StoredState } from "../../runs/run-store.ts";
 import type { CommandContext, CommandSpec } from "../command.ts";
 import { noteAbandoned } from "../dead-processes.ts";
+import { findRun, headLine, RUN_ARGUMENT } from "../find-run.ts";
 import type { Output } from "../output.ts";
 import { deliverySymbol, paintDelivery, paintState, stateSymbol } from "../state-look.ts";
 import { facts, heading, idCell, table } from "../table.ts";
-import { safeLine } from "../terminal-text.ts";
 import { distanceText, durationText, localTime } from "../time-text.ts";
+import { schemaText, wantedSchema } from "../wanted-input.ts";
 import { attemptJson, deliveryJson, flowRunJson, hookOutcomeJson, storedStateJson, taskRunJson } from "../wire.ts";
 
 interface Inspected {
   readonly run: FlowRunRecord;
+  /** What a paused run is to be resumed with, as JSON Schema; null when it asks for nothing. */
+  readonly wanted: JsonValue | null;
   readonly states: readonly StoredState[];
   readonly tasks: readonly { readonly run: TaskRunRecord; readonly states: readonly StoredState[] }[];
   readonly hooks: readonly HookOutcome[];
@@ -26,9 +29,7 @@ interface Told {
 }
 
 export const runInspect: CommandSpec = {
-  args: [
-    { name: "id|name", text: "id of the run, or as much of it as no other has, or its name (the newest of that name)" },
-  ],
+  args: [RUN_ARGUMENT],
   examples: [
     { line: "bellhop run inspect crimson-fox", text: "everything known about the newest run of that name" },
     { line: "bellhop run inspect 01994f1f --json", text: "the same for a script, with every state of every task" },
@@ -37,6 +38,7 @@ export const runInspect: CommandSpec = {
     const found = await inspect(context);
     context.out.value({
       ...flowRunJson(found.run),
+      ...(found.wanted === null ? {} : { input_schema: found.wanted }),
       states: found.states.map(storedStateJson),
       task_runs: found.tasks.map(({ run, states }) => ({ ...taskRunJson(run), states: states.map(storedStateJson) })),
       hooks: found.hooks.map(hookOutcomeJson),
@@ -52,15 +54,14 @@ export const runInspect: CommandSpec = {
 
 async function inspect({ core, args }: CommandContext): Promise<Inspected> {
   const { runs, outbox } = (await core()).store;
-  const asked = args[0] ?? "";
-  const run = await runs.findFlowRun(asked);
-  if (run === null) throw new BellhopError("run_not_found", { run: asked });
+  const run = await findRun(runs, args[0] ?? "");
   const taskRuns = await runs.listTaskRuns(run.id);
   const tasks = await Promise.all(
     taskRuns.map(async (task) => ({ run: task, states: await runs.listStates({ taskRunId: task.id }) })),
   );
   return {
     run,
+    wanted: await wantedSchema(runs, run),
     tasks,
     states: await runs.listStates({ flowRunId: run.id }),
     hooks: await runs.listHookOutcomes(run.id),
@@ -73,15 +74,14 @@ async function inspect({ core, args }: CommandContext): Promise<Inspected> {
   };
 }
 
-function show({ out, clock }: CommandContext, { run, states, tasks, hooks, deliveries }: Inspected): void {
-  const { paint } = out;
+function show({ out, clock }: CommandContext, { run, wanted, states, tasks, hooks, deliveries }: Inspected): void {
   const now = clock.now();
-  const head = paintState(paint, run.state.type, `${stateSymbol(run.state.type)} ${safeLine(run.state.name)}`);
-  out.line(`${head}  ${paint.bold(safeLine(`${run.flowName} / ${run.name}`))}`);
+  out.line(headLine(out, run));
   out.line();
   facts(out, [
     ["id", run.id],
     ["message", run.state.message],
+    ...waitingFacts(run, wanted, now),
     ["attempts", String(run.runCount)],
     ["created", `${localTime(run.createdMicros / 1_000)} (${distanceText(run.createdMicros / 1_000, now)})`],
     ["ran", run.totalRunTimeMicros === 0 ? null : durationText(run.totalRunTimeMicros / 1_000)],
@@ -94,6 +94,20 @@ function show({ out, clock }: CommandContext, { run, states, tasks, hooks, deliv
   showStates(out, states);
   showTasks(out, run, tasks);
   showHooks(out, hooks);
+}
+
+/** What has to happen before a run that waits goes on. */
+function waitingFacts({ id, state }: FlowRunRecord, wanted: JsonValue | null, now: number): [string, string | null][] {
+  const at = (date: Date): string => `${localTime(date.getTime())} (${distanceText(date.getTime(), now)})`;
+  const { scheduledTime, pauseTimeout } = state.stateDetails;
+  if (state.isScheduled()) return [["starts", scheduledTime == null ? null : at(scheduledTime)]];
+  if (!state.isPaused()) return [];
+  const input = wanted === null ? "" : " --input '{…}'";
+  return [
+    ["waits for", wanted === null ? null : schemaText(wanted)],
+    ["go on", `bellhop run resume ${id}${input}`],
+    ["expires", pauseTimeout == null ? null : at(pauseTimeout)],
+  ];
 }
 
 /** One line per state: when, counted from the first, and what it says. */
@@ -125,6 +139,12 @@ function showStates(out: Output, states: readonly StoredState[]): void {
 function showTasks(out: Output, flowRun: FlowRunRecord, tasks: Inspected["tasks"]): void {
   if (tasks.length === 0) return;
   heading(out, "Tasks");
+  const names = new Map(tasks.map(({ run }) => [run.id, run.name]));
+  const hasInputs = tasks.some(({ run }) => upstreamIds(run).length > 0);
+  const upstreams = (run: TaskRunRecord): string =>
+    upstreamIds(run)
+      .map((id) => names.get(id) ?? id)
+      .join(", ");
   const started = ({ startMicros }: TaskRunRecord): string =>
     startMicros === null ? "" : `+${durationText((startMicros - flowRun.createdMicros) / 1_000)}`;
   table(
@@ -142,10 +162,21 @@ function showTasks(out: Output, flowRun: FlowRunRecord, tasks: Inspected["tasks"
         title: "RAN",
         of: ({ run }) => (run.totalRunTimeMicros === 0 ? "" : durationText(run.totalRunTimeMicros / 1_000)),
       },
+      ...(hasInputs ? [{ title: "AFTER", of: ({ run }: Inspected["tasks"][number]) => upstreams(run) }] : []),
       { title: "MESSAGE", of: ({ run }) => run.state.message ?? "", flexible: true },
     ],
     tasks,
   );
+}
+
+/** Task runs whose results or ends this one waited for, each once. */
+function upstreamIds({ taskInputs = {} }: TaskRunRecord): string[] {
+  const ids = Object.values(taskInputs)
+    .flatMap((sources) => (Array.isArray(sources) ? sources : []))
+    .map((source: unknown) =>
+      typeof source === "object" && source !== null && "id" in source ? source.id : undefined,
+    );
+  return [...new Set(ids.filter((id) => typeof id === "string"))];
 }
 
 function showHooks(out: Output, hooks: readonly HookOutcome[]): void {

@@ -1,5 +1,5 @@
 import type { Delivery, DeliveryStatus } from "../../delivery/delivery.ts";
-import type { Core } from "../../hub.ts";
+import type { Core } from "../../core.ts";
 import { isDead } from "../dead-processes.ts";
 import { durationText } from "../time-text.ts";
 import { type Finding, fail, ok, warn } from "./finding.ts";

@@ -9,7 +9,7 @@ import { type FlowRunRow, toFlowRun, toHookOutcome, toStoredState, toTaskRun } f
 import { prepareInput } from "./run-inputs.ts";
 import { openRunChains } from "./run-chain.ts";
 import * as sql from "./run-statements.ts";
-import { type Place, prepareChange, prepareHookOutcome, type TaskRunChains } from "./run-writes.ts";
+import { type Place, prepareChange, prepareHookOutcome, type TaskRunChains, unlessRefused } from "./run-writes.ts";
 import type { Session } from "./session.ts";
 
 function findFlowRun(db: Database, idOrName: string): FlowRunRow | null {
@@ -110,11 +110,12 @@ export function openRunStore(session: Session, enqueued: Enqueued): RunStore {
       await queue.submit(prepareChange(change, placeOf(false)), tell);
     },
     decide: (flowRunId, fn) => decide(queue, tell, flowRunId, fn),
-    record: (change) => queue.append(prepareChange(change, placeOf(true)), tell),
+    record: (change) => queue.append(unlessRefused(prepareChange(change, placeOf(true))), tell),
     recordHook: (outcome) => queue.append(prepareHookOutcome(outcome)),
     flush: () => queue.flush(),
     commitSync: (changes) => {
-      const works = changes.map((change) => prepareChange(change));
+      // What is refused here is for the next sweep, and must not keep the rest from being stored.
+      const works = changes.map((change) => unlessRefused(prepareChange(change)));
       queue.writeSync((db) => {
         for (const work of works) work(db);
       });

@@ -1,4 +1,4 @@
-import { BellhopError } from "../../base/errors.ts";
+import { BellhopError, errorCode } from "../../base/errors.ts";
 import type { FlowRunRecord, RunRecord, TaskRunRecord } from "../../runs/flow-run.ts";
 import type { HookOutcome, RunChange } from "../../runs/run-store.ts";
 import { isFinalType } from "../../states/state.ts";
@@ -308,12 +308,27 @@ export function prepareChange(change: RunChange, place: Place = alone()): (db: D
     run.kind === "flow-run" ? prepareFlowState(change, run, state) : prepareTaskState(change, run, state, place);
   const requests = change.requests.map(prepareRequest);
   const setInputs = change.inputs === undefined ? undefined : prepareInputs(run.id, change.inputs, state[4]);
+  const mirrored = change.mirrored === undefined ? undefined : unlessRefused(prepareChange(change.mirrored));
   return (db, batch = NO_BATCH) => {
     if (!write(db, batch)) return [];
     setInputs?.(db);
+    mirrored?.(db);
     return requests.filter((request) => request.insert(db)).map((request) => request.destination);
   };
 }
+
+/** The same work; a run that somebody else has moved or ended is left alone. A refusal has written nothing. */
+export const unlessRefused =
+  (work: (db: Database, batch?: Batch) => string[]): typeof work =>
+  (db, batch) => {
+    try {
+      return work(db, batch);
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === "run_superseded" || code === "run_moved") return [];
+      throw error;
+    }
+  };
 
 /** Copies a hook's outcome and returns what stores it. */
 export function prepareHookOutcome(outcome: HookOutcome): (db: Database) => void {
