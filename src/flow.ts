@@ -36,6 +36,7 @@ import { currentHub } from "./hub.ts";
 import { CodedTypeError } from "./states/coded-type-error.ts";
 import type { State } from "./states/state.ts";
 
+/** What runs when a flow run has entered a state. */
 export interface FlowHooks {
   /** Before the body of every attempt. */
   readonly onRunning?: HookList<FlowHook>;
@@ -62,6 +63,7 @@ export interface FlowHandlers {
   readonly terminalStateHandler?: TerminalStateHandler | null;
 }
 
+/** All options of a flow. Durations are seconds. */
 export interface FlowOptions<S extends z.ZodType | undefined = z.ZodType | undefined>
   extends RunnableOptions, FlowHooks, FlowHandlers {
   /** The one object that the body takes; arguments are checked, and defaults filled in, before it runs. */

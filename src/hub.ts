@@ -215,7 +215,9 @@ setTransactionDefaults(async () => {
   }
   const { run, isHook } = frame;
   const inside = { log: run.engine.log, records: recordsInside(run) };
-  return isHook ? inside : { ...inside, checkBoundary: () => checkBoundary(frame), signal: run.signal };
+  if (isHook) return inside;
+  const onOpened = (txn: Parameters<typeof frame.opened>[0]): Disposable => frame.opened(txn);
+  return { ...inside, checkBoundary: () => checkBoundary(frame), signal: run.signal, onOpened };
 });
 setDefaultContext(async () => (await sharedCore()).blockContext);
 setRunSource(async () => {

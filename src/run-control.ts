@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { currentFrame } from "./engine/active-run.ts";
+import { checkBoundary, currentFrame } from "./engine/active-run.ts";
 import { cancelFlowRun as cancel } from "./engine/cancel.ts";
 import type { Mover } from "./engine/move-flow-run.ts";
 import { suspendFlowRun as suspend, type SuspendOptions } from "./engine/pause.ts";
@@ -8,7 +8,12 @@ import { currentHub } from "./hub.ts";
 import type { State } from "./states/state.ts";
 
 /** Inside a run its own engine, else that of the current hub. */
-const mover = async (): Promise<Mover> => currentFrame()?.run.engine ?? (await currentHub()).engine;
+async function mover(): Promise<Mover> {
+  const frame = currentFrame();
+  if (frame === undefined) return (await currentHub()).engine;
+  checkBoundary(frame);
+  return frame.run.engine;
+}
 
 /**
  * Asks for the end of a flow run, in whatever process it runs. What runs nowhere is Cancelled at once; a run under way

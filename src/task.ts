@@ -40,6 +40,7 @@ import type { State } from "./states/state.ts";
 import type { StagedHook } from "./transactions/staged-hook.ts";
 import type { TransactionHook } from "./transactions/transaction.ts";
 
+/** What runs when a task run has entered a state, or its work is committed or rolled back. */
 export interface TaskHooks {
   /** Before the body of every attempt. */
   readonly onRunning?: HookList<TaskHook>;
@@ -62,6 +63,7 @@ export interface TaskHandlers {
   readonly onFailureCallback?: ((task: AnyTask, state: State) => unknown) | null;
 }
 
+/** All options of a task. Durations are seconds. */
 export interface TaskOptions extends RunnableOptions, TaskHooks, TaskHandlers {
   /** `"load-{table}"` over the parameters, or a function of them. Default: the task's name and three hex digits. */
   readonly taskRunName?: string | ((info: RunNameInfo) => string | PromiseLike<string>) | null;

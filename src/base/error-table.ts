@@ -21,6 +21,7 @@ export const ERRORS = {
   ...EDGE_ERRORS,
 } as const satisfies Record<string, ErrorSpec>;
 
+/** The `code` of every error that Bellhop throws. */
 export type ErrorCode = keyof typeof ERRORS;
 
 /** What an error of this code must be given. */

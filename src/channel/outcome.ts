@@ -21,7 +21,9 @@ export type Reason =
   | "cancelled"
   | "partial"
   | "unexpected-response"
-  | "key-unavailable";
+  | "key-unavailable"
+  /** The process that was sending ended without recording a result. */
+  | "process-ended";
 
 /** How far a rate limit reaches. */
 export type RateScope = "target" | "block" | "credential" | "host";

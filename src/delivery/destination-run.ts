@@ -292,16 +292,16 @@ export class DestinationRun {
     if (nextAttemptAtMs > this.#parts.clock.now()) this.#parts.wake(nextAttemptAtMs);
     this.#track(
       this.#insist("claimed deliveries could not be given back", () =>
-        this.#parts.outbox.release(ids, nextAttemptAtMs),
+        this.#parts.outbox.release(ids, nextAttemptAtMs, this.#parts.leaseId),
       ),
     );
   }
 
   async #expire(delivery: Delivery): Promise<void> {
-    const { outbox, clock, onSettled } = this.#parts;
+    const { outbox, clock, leaseId, onSettled } = this.#parts;
     const { to, reason, detail } = expired(delivery);
     await this.#insist("an expired delivery could not be ended", () =>
-      outbox.retire([delivery.id], to, reason, detail),
+      outbox.retire([delivery.id], { to, reason, detail }, leaseId),
     );
     onSettled({
       to,

@@ -43,14 +43,14 @@ export interface StoreAccess {
  * here and is tried again, so that a busy store delays a delivery and never repeats it.
  */
 export class SettleQueue implements AsyncDisposable {
-  readonly #parts: StoreAccess & { readonly traffic: Traffic };
+  readonly #parts: StoreAccess & { readonly traffic: Traffic; readonly leaseId: string };
   readonly #closing = new AbortController();
   #waiting: Entry[] = [];
   #batchSize = LARGEST_BATCH;
   #failures = 0;
   #writing: Promise<void> | undefined;
 
-  constructor(parts: StoreAccess & { readonly traffic: Traffic }) {
+  constructor(parts: StoreAccess & { readonly traffic: Traffic; readonly leaseId: string }) {
     this.#parts = parts;
   }
 
@@ -93,7 +93,7 @@ export class SettleQueue implements AsyncDisposable {
   async #writeBatch(): Promise<void> {
     const batch = this.#waiting.slice(0, this.#batchSize);
     try {
-      await this.#parts.outbox.settle(batch.map((entry) => entry.settlement));
+      await this.#parts.outbox.settle(batch.map((entry) => entry.settlement), this.#parts.leaseId);
     } catch (error) {
       this.#onFailure(error);
       return;

@@ -116,15 +116,16 @@ export class ActiveRun {
 
   /** A new attempt gets a new signal. */
   begin(): Frame {
-    if (this.#controller?.signal.aborted === true && this.interruption === null) this.#controller = undefined;
     this.#inside?.begin();
     this.frame = new Frame(this, false);
     return this.frame;
   }
 
-  /** Tells cooperative code to stop. */
+  /** Tells cooperative code to stop. What comes after it, such as the wait for a retry, has another signal. */
   abort(reason: unknown): void {
-    this.#controller?.abort(reason);
+    const controller = this.#controller;
+    this.#controller = undefined;
+    controller?.abort(reason);
   }
 
   /** Marks the run as ended from outside and stops waiting for its body. The first interruption stays. */
@@ -171,6 +172,8 @@ export class Frame {
   /** Ends the wait for the body early. Set while the body runs. */
   stop: ((outcome: BodyOutcome) => void) | null = null;
   #overAs: string | null = null;
+  /** Transactions whose blocks are under way; made with the first one. */
+  #opened: Set<Undoable> | undefined;
 
   constructor(run: ActiveRun, isHook: boolean) {
     this.run = run;
@@ -187,6 +190,26 @@ export class Frame {
     this.#overAs ??= as;
     this.stop?.(outcome);
   }
+
+  /** A transaction was begun; disposing says that its block has ended. */
+  opened(txn: Undoable): Disposable {
+    this.#opened ??= new Set();
+    this.#opened.add(txn);
+    return { [Symbol.dispose]: () => void this.#opened?.delete(txn) };
+  }
+
+  /** Undoes, from the inside out, what the code cannot undo any more because nobody waits for it; undefined: nothing. */
+  undo(): Promise<void> | undefined {
+    return this.#opened === undefined || this.#opened.size === 0 ? undefined : undoAll([...this.#opened].toReversed());
+  }
+}
+
+interface Undoable {
+  undo(): Promise<void>;
+}
+
+async function undoAll(opened: readonly Undoable[]): Promise<void> {
+  for (const txn of opened) await txn.undo();
 }
 
 const frames = new AsyncLocalStorage<Frame>();

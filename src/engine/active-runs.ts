@@ -1,3 +1,4 @@
+import { redact } from "../base/redactor.ts";
 import type { ActiveRun } from "./active-run.ts";
 import type { Interruption } from "./interruption.ts";
 
@@ -55,12 +56,23 @@ const isWithin = (run: ActiveRun, root: ActiveRun): boolean => {
   return false;
 };
 
+/** What is final stays, and only the log shows that something came after it. */
+function isTooLate({ record: { id, state }, engine }: ActiveRun, { message }: Interruption): boolean {
+  if (!state.isFinal()) return false;
+  engine.log.debug("a run had ended before it was interrupted", {
+    run: id,
+    state: state.name,
+    interruption: redact(message),
+  });
+  return true;
+}
+
 /** Ends these runs from outside, one after the other, each with its hooks. */
 async function interruptInTurn(runs: readonly ActiveRun[], interruption: Interruption): Promise<void> {
   // First all of them, so that none starts anything new while another one ends.
   for (const run of runs) run.interruption ??= interruption;
   for (const run of runs) {
-    if (run.record.state.isFinal()) continue;
+    if (isTooLate(run, interruption)) continue;
     run.interrupt(interruption);
     await run.settled();
   }
@@ -68,7 +80,7 @@ async function interruptInTurn(runs: readonly ActiveRun[], interruption: Interru
 
 /** Ends every run of the process, innermost first, and waits for the hooks also of those that had ended just before. */
 export async function interruptAll(interruption: Interruption): Promise<void> {
-  const ended = [...active].filter((run) => run.record.state.isFinal());
+  const ended = [...active].filter((run) => isTooLate(run, interruption));
   await interruptInTurn(openRuns(), interruption);
   await Promise.all(ended.map((run) => run.settled()));
 }
@@ -79,11 +91,13 @@ export function markTree(root: ActiveRun, interruption: Interruption): void {
 }
 
 /** Ends the run and all runs started inside it, innermost first. */
-export const interruptTree = (root: ActiveRun, interruption: Interruption): Promise<void> =>
-  interruptInTurn(
+export function interruptTree(root: ActiveRun, interruption: Interruption): Promise<void> {
+  isTooLate(root, interruption);
+  return interruptInTurn(
     openRuns().filter((run) => isWithin(run, root)),
     interruption,
   );
+}
 
 /** Ends the runs started inside this one. */
 export const interruptInside = (root: ActiveRun, interruption: Interruption): Promise<void> =>

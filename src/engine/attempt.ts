@@ -7,15 +7,16 @@ import {
 } from "../orchestration/final-state.ts";
 import { TimeoutError } from "../states/run-errors.ts";
 import { isSignal, type Signal } from "../states/signals.ts";
-import { type ActiveRun, interruptAround } from "./active-run.ts";
+import { type ActiveRun, inFrame, interruptAround } from "./active-run.ts";
 import { interruptInside } from "./active-runs.ts";
 import { callBody } from "./body.ts";
 import type { BodyOutcome } from "./body-outcome.ts";
 import type { Ended } from "./definition.ts";
 import { endInterrupted } from "./end.ts";
+import { offer } from "./handlers.ts";
 import { Pause } from "./pause-errors.ts";
 import { futuresToStates } from "./upstream.ts";
-import { interruptedByExit, interruptedByTimeout, isSystemExit } from "./interruption.ts";
+import { interruptedByEndAround, interruptedByExit, interruptedByTimeout, isSystemExit } from "./interruption.ts";
 
 export const labelOf = (run: ActiveRun): RunLabel => (run.subject.kind === "flow" ? "Flow run" : "Task run");
 
@@ -27,6 +28,8 @@ export const labelOf = (run: ActiveRun): RunLabel => (run.subject.kind === "flow
  */
 export async function attempt(run: ActiveRun): Promise<Ended> {
   if (run.interruption !== null) return endInterrupted(run);
+  const { id, name, runCount } = run.record;
+  run.engine.log.debug("attempt begins", { run: id, name, attempt: runCount });
   const pending = callBody(run, run.begin());
   const outcome = pending instanceof Promise ? await pending : pending;
   if (outcome.kind === "threw" && run.interruption === null && isSystemExit(outcome.error)) {
@@ -36,7 +39,11 @@ export async function attempt(run: ActiveRun): Promise<Ended> {
     const submitted = run.insideIfAny?.settled();
     if (submitted !== undefined) await submitted;
   }
-  if (run.interruption !== null) return endInterrupted(run);
+  if (run.interruption !== null) {
+    // Interrupted from outside, those inside have ended before; by what came out of the body, they have not.
+    if (outcome.kind !== "interrupted") await interruptInside(run, interruptedByEndAround(run.interruption));
+    return endInterrupted(run);
+  }
   // Suspended by its own code, which may have swallowed the error: somebody else starts it again.
   if (isSuspended(run)) throw new Pause({ run: run.record.name, state: run.record.state.name });
   return judge(run, outcome);
@@ -57,6 +64,7 @@ async function judge(run: ActiveRun, outcome: BodyOutcome): Promise<Ended> {
   const error = new TimeoutError({ run: `${label} "${run.record.name}"`, seconds });
   run.abort(error);
   await interruptInside(run, interruptedByTimeout(error));
+  await run.frame?.undo();
   return { state: stateFromTimeout(error, label, seconds), returned: null, thrown: { error } };
 }
 
@@ -80,10 +88,26 @@ export const failedBefore = (run: ActiveRun, error: unknown): Ended => ({
   thrown: { error },
 });
 
+/**
+ * As {@link failedBefore}, after the handlers have had their say; nothing retries it.
+ *
+ * @throws an exit that was asked for, once the run has ended
+ */
+export async function refuse(run: ActiveRun, error: unknown): Promise<Ended> {
+  if (isSystemExit(error)) {
+    run.interrupt(interruptedByExit(error));
+    return endInterrupted(run);
+  }
+  const own = failedBefore(run, error);
+  if (run.handlers.length === 0) return own;
+  const { object } = run.subject;
+  const { state } = await inFrame(run.hookFrame, offer, run.handlers, object, run.record.state, own.state, run);
+  return state === own.state || !state.isFinal() ? own : { state, returned: null, thrown: null };
+}
+
 /** What went wrong outside user code, as an interruption of this run and those around it. */
 export function interruptByDefect(run: ActiveRun, error: unknown): void {
   if (run.interruption !== null) return;
   run.interruption = { error, message: `crashed: ${describe(error)}` };
   interruptAround(run.caller, run.interruption);
 }
-

@@ -1,8 +1,9 @@
 import { types } from "node:util";
-import { type ActiveRun, type Frame, inFrame } from "./active-run.ts";
+import { type ActiveRun, checkBoundary, type Frame, inFrame } from "./active-run.ts";
 import type { BodyOutcome } from "./body-outcome.ts";
 import { withLogPrints } from "./log-prints.ts";
 import { isThenable } from "./thenable.ts";
+import { othersTurn, YIELD_EVERY } from "./turns.ts";
 
 const MS_PER_SECOND = 1_000;
 
@@ -20,11 +21,11 @@ export function callBody(run: ActiveRun, frame: Frame): BodyOutcome | Promise<Bo
   try {
     // The caller's types guarantee that the arguments fit the function; here both are erased.
     result = inFrame(frame, withLogPrints, run, fn as (...args: readonly unknown[]) => unknown, ...run.args);
-    if (isGenerator(result)) result = inFrame(frame, withLogPrints, run, drain, result);
+    if (isGenerator(result)) result = inFrame(frame, withLogPrints, run, drain, result, frame);
+    if (!isThenable(result)) return isLate() ? giveUp(frame) : { kind: "returned", value: result };
   } catch (error) {
     return isLate() ? giveUp(frame) : { kind: "threw", error };
   }
-  if (!isThenable(result)) return isLate() ? giveUp(frame) : { kind: "returned", value: result };
   return settle(run, frame, result, limitMs === 0 ? null : { limitMs, isLate });
 }
 
@@ -56,11 +57,15 @@ function settle(run: ActiveRun, frame: Frame, result: PromiseLike<unknown>, limi
       else finish(outcome);
     };
     const onValue = (value: unknown): void => {
-      if (isGenerator(value)) inFrame(frame, withLogPrints, run, drain, value).then(onValue, onError);
+      if (isGenerator(value)) inFrame(frame, withLogPrints, run, drain, value, frame).then(onValue, onError);
       else settled({ kind: "returned", value });
     };
     const onError = (error: unknown): void => settled({ kind: "threw", error });
-    result.then(onValue, onError);
+    try {
+      result.then(onValue, onError);
+    } catch (error) {
+      onError(error);
+    }
     // The body may have been given up synchronously, by a task it called or by a signal.
     if (frame.overAs !== null) finish({ kind: "interrupted" });
   });
@@ -70,9 +75,13 @@ type AnyGenerator = Iterable<unknown> | AsyncIterable<unknown>;
 
 const isGenerator = (value: unknown): value is AnyGenerator => types.isGeneratorObject(value);
 
-/** Everything a generator yields, in order. */
-async function drain(generator: AnyGenerator): Promise<unknown[]> {
+/** Everything a generator yields, in order. It stops at the next value once nobody waits for it. */
+async function drain(generator: AnyGenerator, frame: Frame): Promise<unknown[]> {
   const values: unknown[] = [];
-  for await (const value of generator) values.push(value);
+  for await (const value of generator) {
+    checkBoundary(frame);
+    values.push(value);
+    if (values.length % YIELD_EVERY === 0) await othersTurn();
+  }
   return values;
 }

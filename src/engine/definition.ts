@@ -138,6 +138,7 @@ export interface CallOptions {
   readonly waitFor?: Iterable<unknown>;
 }
 
+/** How one call differs from the next, and what it gives. */
 export interface RunOptions extends CallOptions {
   /** True: resolves with the final state instead of the value, and a failure does not throw. Default false. */
   readonly returnState?: boolean;

@@ -5,12 +5,17 @@ import { countFrom } from "./attempt.ts";
 import type { Ended } from "./definition.ts";
 import { endInterrupted } from "./end.ts";
 import { offer, type Offered } from "./handlers.ts";
+import { othersTurn } from "./turns.ts";
+import { waitForCode } from "./user-code.ts";
 
 /** An attempt that has ended, and what becomes of the work it did. */
 export interface Attempted extends Ended {
   /** The work counts; called between the storing of the final state and its hooks. Absent: there is nothing to settle. */
   readonly keep?: () => void | Promise<void>;
-  /** The work does not count. `isFinal` false: another attempt follows, so nothing around it is touched. */
+  /**
+   * The work does not count. `isFinal` false: another attempt follows, so nothing around it is touched. Does nothing
+   * once this or `keep` was called.
+   */
   readonly drop?: (isFinal: boolean) => void | Promise<void>;
 }
 
@@ -53,42 +58,54 @@ export async function drive(course: Course): Promise<Ended> {
   const { run } = course;
   const before = run.record.state;
   let proposed: Proposed = { state: Running(), from: before, attempted: null };
-  for (;;) {
-    const { attempted } = proposed;
-    const offered = run.handlers.length === 0 ? KEPT(proposed.state) : await judged(run, proposed);
-    if (offered.state.isLooped()) {
-      await attempted?.drop?.(false);
-      const { count } = run.loop ?? { count: 1 };
-      run.loop = { count: count + 1, result: offered.state.peek() };
-      proposed = { state: Running(), from: before, attempted: null, isAgain: true };
-      continue;
+  try {
+    for (;;) {
+      const { attempted } = proposed;
+      const offered = run.handlers.length === 0 ? KEPT(proposed.state) : await judged(run, proposed);
+      if (offered.state.isLooped()) {
+        await givenUp(run, attempted);
+        const { count } = run.loop ?? { count: 1 };
+        run.loop = { count: count + 1, result: offered.state.peek() };
+        proposed = { state: Running(), from: before, attempted: null, isAgain: true };
+        continue;
+      }
+      const next = await retried(course, proposed, offered);
+      if (next.kind === "retry") {
+        proposed = next.proposed;
+        continue;
+      }
+      if (isEnd(next.state, attempted)) return await ended(course, next.state, attempted);
+      const isAgain = proposed.isAgain === true && next.state.isRunning();
+      const stored = isAgain ? next.state : await course.commit(next.state, proposed.cause);
+      if (isEnd(stored, attempted)) return await ended(course, stored, attempted);
+      if (attempted !== null) await givenUp(run, attempted);
+      proposed = await follow(course, stored);
     }
-    const next = await retried(course, proposed, offered);
-    if (next.kind === "retry") {
-      proposed = next.proposed;
-      continue;
-    }
-    if (isEnd(next.state, attempted)) return await ended(course, next.state, attempted);
-    const isAgain = proposed.isAgain === true && next.state.isRunning();
-    const stored = isAgain ? next.state : await course.commit(next.state, proposed.cause);
-    if (isEnd(stored, attempted)) return await ended(course, stored, attempted);
-    await attempted?.drop?.(false);
-    proposed = await follow(course, stored);
+  } catch (error) {
+    // Interrupted, or not stored: nobody else settles what the attempt did.
+    await proposed.attempted?.drop?.(true);
+    throw error;
   }
+}
+
+/** Another attempt follows. In between others get their turn, so that a run which is tried for ever can be ended. */
+async function givenUp(run: ActiveRun, attempted: Attempted | null): Promise<void> {
+  await attempted?.drop?.(false);
+  await othersTurn();
+  if (run.interruption !== null) await endInterrupted(run);
 }
 
 const KEPT = (state: State): Offered => ({ kind: "state", state });
 
 /** What the handlers make of the state proposed. */
 async function judged(run: ActiveRun, { state, from }: Proposed): Promise<Offered> {
-  const offered = await inFrame(run.hookFrame, offer, run.handlers, run.subject.object, from, state, run);
+  const pending = inFrame(run.hookFrame, offer, run.handlers, run.subject.object, from, state, run);
+  const offered = pending instanceof Promise ? await waitForCode(run, pending) : pending;
   if (offered.kind === "signal") countFrom(run, offered.signal);
   return offered;
 }
 
-type Next =
-  | { readonly kind: "go"; readonly state: State }
-  | { readonly kind: "retry"; readonly proposed: Proposed };
+type Next = { readonly kind: "go"; readonly state: State } | { readonly kind: "retry"; readonly proposed: Proposed };
 
 /** A failure that is not the last word stays tentative: it is not stored, and the run waits for its next attempt. */
 async function retried(course: Course, proposed: Proposed, offered: Offered): Promise<Next> {
@@ -106,16 +123,20 @@ async function retried(course: Course, proposed: Proposed, offered: Offered): Pr
   if (!stored.isScheduled()) return { kind: "go", state: stored };
   await waitFor(run, stored);
   const attempted = null;
-  return { kind: "retry", proposed: { state: Retrying(), from: stored, attempted, cause: isShown ? undefined : cause } };
+  return {
+    kind: "retry",
+    proposed: { state: Retrying(), from: stored, attempted, cause: isShown ? undefined : cause },
+  };
 }
 
 /** Final, or a state that the body returned by hand and in which a run may be left. */
 const isEnd = (state: State, attempted: Attempted | null): boolean =>
-  state.isFinal() || state.isCancelling() || (state.isPaused() && attempted?.state === state && attempted.returned !== null);
+  state.isFinal() ||
+  state.isCancelling() ||
+  (state.isPaused() && attempted?.state === state && attempted.returned !== null);
 
 async function ended(course: Course, state: State, attempted: Attempted | null): Promise<Ended> {
-  const own: Ended =
-    attempted?.state === state ? attempted : { state, returned: null, thrown: null };
+  const own: Ended = attempted?.state === state ? attempted : { state, returned: null, thrown: null };
   const counts = state.isCompleted() || (own.returned !== null && !state.isCrashed());
   const between = attempted === null ? undefined : counts ? attempted.keep : () => attempted.drop?.(true);
   return course.end(own, between);
@@ -144,5 +165,6 @@ async function waitFor(run: ActiveRun, waiting: State): Promise<void> {
   const due = waiting.stateDetails.scheduledTime?.getTime() ?? 0;
   const waitMs = due - run.engine.clock.now();
   if (waitMs > 0) await run.sleep(waitMs);
+  else await othersTurn();
   if (run.interruption !== null) await endInterrupted(run);
 }

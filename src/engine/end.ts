@@ -36,8 +36,10 @@ export async function endInterrupted(run: ActiveRun): Promise<never> {
   throw interruption.error;
 }
 
-/** Does nothing when the run has ended already: what is final stays. */
+/** Undoes open transactions first. A run that has ended already stays as it is: what is final stays. */
 export async function enterInterrupted(run: ActiveRun, interruption: Interruption): Promise<void> {
+  const undone = run.frame?.undo();
+  if (undone !== undefined) await undone;
   if (run.record.state.isFinal() || (run.subject.kind === "flow" && leavesRunAsItIs(interruption.error))) return;
   const isCancelled = interruption.kind === "cancel" || run.record.state.isCancelling();
   if (isCancelled && run.subject.kind === "flow" && !run.record.state.isCancelling())

@@ -55,6 +55,10 @@ export const interruptedByTimeout = (error: TimeoutError): Interruption => ({
   message: "was cancelled by the runtime: the run around it timed out",
 });
 
+/** A run around it ends, and nothing waits for this one any more. */
+export const interruptedByEndAround = (around: Interruption): Interruption =>
+  around.kind === "cancel" ? around : { ...around, message: "was cancelled by the runtime: the run around it crashed" };
+
 /** Somebody cancelled the flow run around it, or this one. */
 export const interruptedByCancel = (): Interruption => ({
   kind: "cancel",
@@ -63,7 +67,10 @@ export const interruptedByCancel = (): Interruption => ({
 });
 
 /** Somebody else ended the run, or suspended it. */
-export const interruptedByOthers = (error: Error): Interruption => ({ error, message: "was cancelled by the runtime" });
+export const interruptedByOthers = (error: unknown): Interruption => ({
+  error,
+  message: "was cancelled by the runtime",
+});
 
 const SIGNAL_WORDS: Readonly<Partial<Record<NodeJS.Signals, string>>> = {
   SIGINT: "was interrupted",

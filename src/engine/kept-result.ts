@@ -27,11 +27,13 @@ export async function keepFlowResult(run: ActiveRun, ended: Ended): Promise<void
   markKept(run, ended);
 }
 
-/** Keeps what a run threw, under an id of its own, so that no lookup finds it. */
+/** Keeps what a run threw, or the data of a failure made by hand, under an id of its own, so that no lookup finds it. */
 export async function keepError(run: ActiveRun, { state, thrown }: Ended): Promise<void> {
-  if (run.results === null || thrown === null || !state.isFailed()) return;
+  if (run.results === null || !state.isFailed()) return;
+  const value = thrown === null ? state.peek() : thrown.error;
+  if (value === undefined && thrown === null) return;
   const results = run.results.anew();
-  const record = results.record(thrown.error);
+  const record = results.record(value);
   try {
     await results.store.write(results.storageKey, record);
     markStored(state, results.metadata(record));

@@ -8,6 +8,7 @@ import { Paused, Suspended } from "../states/constructors.ts";
 import { CancelledRun } from "../states/run-errors.ts";
 import type { State } from "../states/state.ts";
 import { checkBoundary, currentFrame, type Frame } from "./active-run.ts";
+import { mirrorMoved } from "./enter.ts";
 import { follow, type Mover, moveFlowRun, moveOwnRun, type Verdict } from "./move-flow-run.ts";
 import { FlowPauseTimeout, Pause, RunInputError } from "./pause-errors.ts";
 import { pauseGateOf } from "./pause-gate.ts";
@@ -49,6 +50,8 @@ export interface PauseTarget {
   readonly signal: AbortSignal;
   /** The key of the next pause that is not given one. */
   readonly nextKey: () => string;
+  /** Called when the record follows a state that was stored. Default: nobody hears of it. */
+  readonly followed?: () => void;
 }
 
 /**
@@ -77,6 +80,7 @@ export async function pauseRun(target: PauseTarget, options: PauseOptions = {}):
   for (;;) {
     const paused = Paused({ ...wanted.state, pauseExpirationTime: expiry(mover, timeout) });
     const verdict = await moveOwnRun(mover, record, paused, { inputs: wanted.inputs });
+    target.followed?.();
     if (hasHappened(verdict)) break;
     if (!verdict.run.state.isPaused()) throw refusedBy(verdict);
     // Either this pause, or another one of the same run, after which this one is proposed again.
@@ -121,6 +125,7 @@ export async function suspendRun<S extends z.ZodType>(
   const verdict = await moveOwnRun(mover, record, Suspended(suspension(mover, wanted, options)), {
     inputs: wanted.inputs,
   });
+  target.followed?.();
   const { state } = verdict.run;
   // The value was read by the schema that was given.
   if (hasHappened(verdict)) return (await wanted.read(target)) as z.output<S>;
@@ -218,12 +223,13 @@ async function sleepUnlessOpen({ mover, record, signal }: PauseTarget, ms: numbe
 }
 
 /** Looks into the store, unless the run is known to go on. @throws when it has gone on without this process */
-async function isPaused({ mover, record }: PauseTarget): Promise<boolean> {
+async function isPaused({ mover, record, followed }: PauseTarget): Promise<boolean> {
   if (!record.state.isPaused()) return false;
   const stored = await mover.runs.readFlowRun(record.id);
   if (stored === null || stored.state.isPaused()) return true;
   if (!stored.state.isRunning()) throw wentOnWithout(stored.state, record);
   follow(record, stored);
+  followed?.();
   return false;
 }
 
@@ -250,6 +256,7 @@ export function targetOf(frame: Frame): PauseTarget {
     mover: flow.engine,
     record: flow.subject.record,
     signal: frame.run.signal,
+    followed: () => mirrorMoved(flow),
     nextKey: () => {
       const count = (counted.get(attempt) ?? 0) + 1;
       counted.set(attempt, count);

@@ -3,6 +3,7 @@ import type { State } from "../states/state.ts";
 import type { ActiveRun } from "./active-run.ts";
 import { endInterrupted } from "./end.ts";
 import { enter } from "./enter.ts";
+import { interruptedByOthers } from "./interruption.ts";
 import { moveOwnRun } from "./move-flow-run.ts";
 import { targetOf, untilResumed } from "./pause.ts";
 import { pauseGateOf } from "./pause-gate.ts";
@@ -22,7 +23,13 @@ export function whileFlowPauses(run: ActiveRun): Promise<void> | undefined {
 
 async function heldBack(run: ActiveRun, opened: () => Promise<void>): Promise<void> {
   await enter(run, makeState({ type: "PAUSED", name: "NotReady", message: "The flow run is paused." }));
-  await unlessInterrupted(run, opened);
+  try {
+    await opened();
+  } catch (error) {
+    // A pause without a good end concerns the flow, whose own code hears of it; here the task just cannot start.
+    run.interruption ??= interruptedByOthers(error);
+    await endInterrupted(run);
+  }
 }
 
 /** Waits, and ends the run when it is interrupted meanwhile. */

@@ -3,6 +3,8 @@ import { redact } from "../base/redactor.ts";
 import { FlowRun, TaskRun } from "../runs/run-view.ts";
 import type { State } from "../states/state.ts";
 import { type ActiveRun, inFrame } from "./active-run.ts";
+import { isThenable } from "./thenable.ts";
+import { waitForCode } from "./user-code.ts";
 
 /**
  * What `retryConditionFn` says about a failure that could be retried: an error is logged and
@@ -10,8 +12,10 @@ import { type ActiveRun, inFrame } from "./active-run.ts";
  */
 export async function mayRetry(run: ActiveRun, failed: State): Promise<boolean> {
   try {
-    return Boolean(await inFrame(run.hookFrame, ask, run, failed));
+    const may = inFrame(run.hookFrame, ask, run, failed);
+    return Boolean(isThenable(may) ? await waitForCode(run, may) : may);
   } catch (error) {
+    if (run.interruption !== null) throw error;
     run.engine.log.error("retryConditionFn failed, so the run is not retried", {
       run: run.record.id,
       error: redact(messageOf(error)),

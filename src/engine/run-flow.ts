@@ -12,7 +12,7 @@ import { Pending } from "../states/constructors.ts";
 import { acceptState, type State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
 import { interruptInside, processEnding, track } from "./active-runs.ts";
-import { attempt, failedBefore } from "./attempt.ts";
+import { attempt, refuse } from "./attempt.ts";
 import { controlled } from "./controlled.ts";
 import { watcher } from "./crash.ts";
 import type { AnyFlow, CallOptions, Ended, Participants } from "./definition.ts";
@@ -23,7 +23,7 @@ import { followEnded } from "./ended-by-others.ts";
 import { adopt, enter } from "./enter.ts";
 import { keepError, keepFlowResult } from "./kept-result.ts";
 import { offerFinal } from "./handlers.ts";
-import { interruptedByCancel } from "./interruption.ts";
+import { interruptedByCancel, isSystemExit } from "./interruption.ts";
 import { Abort } from "./leaving.ts";
 import { lineageOf, rememberOrigin } from "./lineage.ts";
 import { movedTo } from "./moved.ts";
@@ -36,6 +36,8 @@ import { checkName, fillName, namedParameters } from "./run-name.ts";
 import { retryPolicy } from "./run-task.ts";
 import type { SubmittedCall } from "./submit.ts";
 import { supervise } from "./supervise.ts";
+import { isThenable } from "./thenable.ts";
+import { waitForCode } from "./user-code.ts";
 import { currentTags, runTags, union } from "./tags.ts";
 import { endWithout, resolveFor } from "./upstreams-of-run.ts";
 
@@ -66,7 +68,7 @@ export async function runFlow(call: FlowCall): Promise<Ended> {
   const name = parent?.inside.nextCall(call.flow.name);
   const before = name === undefined ? undefined : parent?.inside.endedChild(name);
   if (before?.isKept === true) return { state: before.state, returned: null, thrown: null };
-  const upstream = await resolveFor(call.args, call.options.waitFor, caller);
+  const upstream = await resolveFor(call.args, call.options, caller);
   const ready = upstream.ended === null ? await checked(call, upstream.args) : { args: call.args, refusal: null };
   using _masked = maskWhile(secretTexts(namedParameters(ready.args)));
   const tracking = trackInParent(call, parent);
@@ -169,13 +171,13 @@ function newFlowRun(
 async function live(run: ActiveRun, flow: AnyFlow, refusal: ParameterTypeError | State | null): Promise<Ended> {
   await enter(run, run.record.state);
   if (run.interruption !== null) return endInterrupted(run);
-  if (refusal instanceof ParameterTypeError) return end(run, flow, failedBefore(run, refusal), undefined);
+  if (refusal instanceof ParameterTypeError) return end(run, flow, await refuse(run, refusal), undefined);
   if (refusal !== null) return endWithout(run, refusal);
   if (flow.flowRunName !== null) {
     try {
       run.record.name = await inFrame(run.hookFrame, computeName, run, flow);
     } catch (error) {
-      return end(run, flow, failedBefore(run, error), undefined);
+      return end(run, flow, await refuse(run, error), undefined);
     }
   }
   run.results = await planResult(run);
@@ -222,7 +224,8 @@ function retryOf(run: ActiveRun, flow: AnyFlow, failed: State): State | null | P
 async function computeName(run: ActiveRun, flow: AnyFlow): Promise<string> {
   const { flowRunName: given } = flow;
   if (typeof given === "string") return fillName("flowRunName", given, run.parameters);
-  return checkName("flowRunName", await given?.());
+  const name = given?.();
+  return checkName("flowRunName", isThenable(name) ? await waitForCode(run, name) : name);
 }
 
 function ask({ record, engine: { clock, random } }: ActiveRun, flow: AnyFlow, to: State): Decision {

@@ -10,7 +10,7 @@ import { Pending } from "../states/constructors.ts";
 import type { State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
 import { processEnding, track } from "./active-runs.ts";
-import { failedBefore } from "./attempt.ts";
+import { refuse } from "./attempt.ts";
 import { watcher } from "./crash.ts";
 import type { AnyTask, CallOptions, Ended, Participants, RunnableInfo } from "./definition.ts";
 import { drive } from "./drive.ts";
@@ -19,6 +19,7 @@ import type { EngineContext } from "./engine-context.ts";
 import { enter } from "./enter.ts";
 
 import { keepError, markKept } from "./kept-result.ts";
+import { isSystemExit } from "./interruption.ts";
 import { lineageOf, rememberOrigin } from "./lineage.ts";
 import { pauseTaskRun, whileFlowPauses } from "./pausing.ts";
 
@@ -27,6 +28,8 @@ import { mayRetry } from "./retry-condition.ts";
 import { checkName, fillName } from "./run-name.ts";
 import type { SubmittedCall } from "./submit.ts";
 import { supervise } from "./supervise.ts";
+import { isThenable } from "./thenable.ts";
+import { waitForCode } from "./user-code.ts";
 import { currentTags, runTags, union } from "./tags.ts";
 import { attemptTask } from "./task-attempt.ts";
 import { awaitUpstreams } from "./upstreams-of-run.ts";
@@ -115,7 +118,7 @@ async function live(run: ActiveRun, call: TaskCall): Promise<Ended> {
     try {
       run.record.name = await inFrame(run.hookFrame, computeName, run, task);
     } catch (error) {
-      return end(run, failedBefore(run, error), undefined);
+      return end(run, await refuse(run, error), undefined);
     }
   }
   const planned = planResult(run);
@@ -164,7 +167,8 @@ async function end(run: ActiveRun, ended: Ended, between: (() => void | Promise<
 async function computeName(run: ActiveRun, task: AnyTask): Promise<string> {
   const { taskRunName: given } = task;
   if (typeof given === "string") return fillName("taskRunName", given, run.parameters);
-  return checkName("taskRunName", await given?.({ parameters: run.parameters }));
+  const name = given?.({ parameters: run.parameters });
+  return checkName("taskRunName", isThenable(name) ? await waitForCode(run, name) : name);
 }
 
 /** The engine itself decides about the retries of tasks. */

@@ -2,7 +2,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { newId } from "../base/ids.ts";
 import type { RunRecord } from "../runs/flow-run.ts";
 import { Pending } from "../states/constructors.ts";
-import { currentFrame } from "./active-run.ts";
+import { checkBoundary, currentFrame } from "./active-run.ts";
 import type { Ended } from "./definition.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { Future } from "./future.ts";
@@ -32,7 +32,9 @@ export interface Submission {
  * @throws run_over, or what interrupted the runs around
  */
 export function submit({ kind, name, open, start }: Submission): Future {
-  const around = currentFrame()?.run;
+  const frame = currentFrame();
+  if (frame !== undefined) checkBoundary(frame);
+  const around = frame?.run;
   const id = newId();
   let record: RunRecord | null = null;
   const pending = Pending();
@@ -46,12 +48,18 @@ export function submit({ kind, name, open, start }: Submission): Future {
   return new Future({ id, kind, name: () => record?.name ?? name, trackingTaskRunId, ended, stateNow, clock });
 }
 
-/** Starts one run for each item of the lists among the arguments. */
+/**
+ * Starts one run for each item of the lists among the arguments.
+ *
+ * @throws as {@link submit}, and for arguments that cannot be taken apart
+ */
 export function mapRuns(
   args: readonly unknown[],
   { skips, one }: { readonly skips: boolean; readonly one: (args: readonly unknown[], sources: readonly unknown[]) => Future },
 ): FutureList | Promise<FutureList> {
-  const around = currentFrame()?.run;
+  const frame = currentFrame();
+  if (frame !== undefined) checkBoundary(frame);
+  const around = frame?.run;
   const signal = around === undefined ? {} : { signal: () => around.signal };
   const mapping = expandMap(args, { allowSkip: skips, ...signal });
   const list = ({ calls, sources }: Mapping): FutureList => futureList(calls.map((call) => one(call, sources)));

@@ -1,10 +1,10 @@
 import type { ActiveRun } from "./active-run.ts";
-import { interruptTree, processEnding, untrack } from "./active-runs.ts";
+import { interruptInside, interruptTree, processEnding, untrack } from "./active-runs.ts";
 import { interruptByDefect } from "./attempt.ts";
 import { watcher } from "./crash.ts";
 import type { Ended } from "./definition.ts";
 import { crashAfter } from "./end.ts";
-import { interruptedByAbort } from "./interruption.ts";
+import { interruptedByAbort, interruptedByEndAround } from "./interruption.ts";
 import { leavesRunAsItIs } from "./leaving.ts";
 
 /**
@@ -24,11 +24,16 @@ export async function supervise(
   } catch (error) {
     if (!leavesRunAsItIs(error) && !run.record.state.isFinal()) {
       interruptByDefect(run, error);
-      if (run.interruption !== null) await crashAfter(run, run.interruption);
+      if (run.interruption !== null) {
+        await interruptInside(run, interruptedByEndAround(run.interruption));
+        await crashAfter(run, run.interruption);
+      }
     }
     throw error;
   } finally {
     signal?.removeEventListener("abort", onAbort);
+    // Code of it that goes on all the same cannot start anything in a run that is over.
+    run.frame?.abandon(run.record.state.name, { kind: "interrupted" });
     untrack(run, watcher);
     // While the process is being ended, its outermost code does not go on; that could end it in another way.
     if (run.caller === null) await (run.interruption?.hold ?? processEnding());

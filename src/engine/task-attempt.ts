@@ -23,12 +23,23 @@ export async function attemptTask(run: ActiveRun): Promise<Attempted> {
     }
     if (txn.found !== null) return cached(run, txn, txn.found.value);
     const ended = await txn.within(() => attempt(run));
-    return { ...ended, keep: () => keep(run, txn), drop: (isFinal) => txn.fail({ propagate: isFinal }) };
+    return settledOnce({ ...ended, keep: () => keep(run, txn), drop: (isFinal) => txn.fail({ propagate: isFinal }) });
   } catch (error) {
     await txn.fail({ propagate: true });
     if (run.interruption !== null && !run.record.state.isFinal()) return endInterrupted(run);
     throw error;
   }
+}
+
+/** What was kept is not dropped as well, and the other way round. */
+function settledOnce({ keep: keepIt, drop, ...ended }: Attempted): Attempted {
+  let isSettled = false;
+  const once = (settle: () => void | Promise<void> | undefined): void | Promise<void> => {
+    if (isSettled) return undefined;
+    isSettled = true;
+    return settle();
+  };
+  return { ...ended, keep: () => once(() => keepIt?.()), drop: (isFinal) => once(() => drop?.(isFinal)) };
 }
 
 function openFor({ results, record, engine }: ActiveRun): OpenTransaction {

@@ -60,15 +60,26 @@ export async function endWithout(run: ActiveRun, state: State): Promise<Ended> {
 
 export type Ready = { readonly args: readonly unknown[]; readonly ended: null } | { readonly ended: State };
 
-/** The same for a flow run, before it is made: its parameters are stored with it. */
+/**
+ * The same for a flow run, before it is made: its parameters are stored with it. When the call is aborted meanwhile,
+ * the run is to be made all the same, and crashes at once.
+ */
 export function resolveFor(
   args: readonly unknown[],
-  waitFor: CallOptions["waitFor"],
+  { waitFor, signal }: CallOptions,
   caller: Frame | null,
 ): Ready | Promise<Ready> {
-  const signal = caller === null ? {} : { signal: () => caller.run.signal };
-  const pending = resolveUpstreams({ args, waitFor, allowSkip: false, ...signal });
-  return pending === null ? { args, ended: null } : pending.then((resolved) => readyOf(resolved, args));
+  const signals = (): AbortSignal[] =>
+    [caller?.run.signal, signal].filter((one): one is AbortSignal => one !== undefined);
+  const pending = resolveUpstreams({ args, waitFor, allowSkip: false, signal: () => AbortSignal.any(signals()) });
+  if (pending === null) return { args, ended: null };
+  return pending.then(
+    (resolved) => readyOf(resolved, args),
+    (error: unknown) => {
+      if (signal?.aborted !== true || (caller !== null && caller.run.interruption !== null)) throw error;
+      return { args, ended: null };
+    },
+  );
 }
 
 function readyOf(resolved: Resolved, args: readonly unknown[]): Ready {

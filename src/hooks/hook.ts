@@ -14,6 +14,7 @@ export type TaskStateHook = (task: AnyTask, taskRun: TaskRun, state: State) => u
 
 /** Code, or data that is delivered however the run ends. */
 export type FlowHook = FlowStateHook | NotifyHook;
+/** The same for tasks. */
 export type TaskHook = TaskStateHook | NotifyHook;
 
 /** A function hook of either kind, as it is called. */

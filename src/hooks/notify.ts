@@ -4,6 +4,7 @@ import { isPlain } from "../runs/stored-parameters.ts";
 import { CodedTypeError } from "../states/coded-type-error.ts";
 import { typeName } from "../states/state-error.ts";
 
+/** What `notify()` sends, and for how long it tries. */
 export interface NotifyOptions {
   /** Name of a template; default by state: `run-failed`, `run-crashed`, `run-completed`, `run-retrying`, `run-cancelled`. */
   readonly template?: string;

@@ -7,7 +7,10 @@ import type { JsonObject } from "../base/json.ts";
 export interface DeliveryRequest {
   /** UUIDv7. */
   readonly id: string;
-  /** Same key, same notification: a second request with it is ignored. `<state id>/<hook index>/<destination>`. */
+  /**
+   * Same key, same notification: a second request with it is ignored, whoever makes it. A rule that looks at a state
+   * makes it of what identifies the notification: `<state id>/<hook index>/<destination>`; a state belongs to one run.
+   */
   readonly dedupKey: string;
   /** Block reference, e.g. `slack-webhook/ops`. */
   readonly destination: string;
@@ -22,4 +25,9 @@ export interface DeliveryRequest {
   readonly createdAtMs: number;
   /** Given up after this; null takes the channel's profile. */
   readonly expiresAtMs: number | null;
+  /**
+   * `latest`: tells of progress, so it is dropped while it waits when a newer one of this kind about the same subject is
+   * enqueued for the same destination. Default null: it is never dropped.
+   */
+  readonly coalesce?: "latest" | null;
 }

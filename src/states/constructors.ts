@@ -101,18 +101,25 @@ function paused<R>(defaultName: string, options: PausedOptions<R>): State<R> {
   });
 }
 
+/** The run is made and has not begun. */
 export const Pending = factory("PENDING");
 /** A worker or runner is launching the run. */
 export const Submitting = factory("PENDING", "Submitting");
 /** The infrastructure exists; the run has not started on it. */
 export const InfrastructurePending = factory("PENDING", "InfrastructurePending");
+/** The first attempt is running. */
 export const Running = factory("RUNNING");
 /** The second or a later attempt is running. */
 export const Retrying = factory("RUNNING", "Retrying");
+/** Somebody asked for the end of the run, and it cleans up. */
 export const Cancelling = factory("CANCELLING");
+/** Ended because somebody asked for it. */
 export const Cancelled = factory("CANCELLED");
+/** Ended well. `data` is the result; a body that returns this state chooses its name and message. */
 export const Completed = factory("COMPLETED");
+/** Ended by an error in the code. `data` is the error; a body that returns this state fails without throwing. */
 export const Failed = factory("FAILED");
+/** Ended by something outside of the code, such as a signal or a dead process. */
 export const Crashed = factory("CRASHED");
 
 /** To start at `scheduledTime`. @throws invalid_state when the time is given twice */

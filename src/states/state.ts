@@ -305,6 +305,7 @@ export class State<out R = unknown> {
 
 export { acceptState, attach };
 
+/** True for every state, also one of a second installed copy of this package. */
 export const isState = (value: unknown): value is State => isStateLike(value);
 
 /** What of the attached goes on the wire: never the value itself. */

@@ -173,6 +173,12 @@ export class OpenTransaction implements Transaction {
     return waits === undefined ? this.#fail(propagate) : waits.then(() => this.#fail(propagate));
   }
 
+  /** The block was given up and cannot end it any more. Waits for an end under way; never rejects. */
+  async undo(): Promise<void> {
+    if (this.#ending instanceof Promise) await this.#ending;
+    await this.#rollBack();
+  }
+
   /** Ends it without running a hook, and gives its locks back: others have to deal with what was done. */
   abandon(): void | Promise<void> {
     this.#isClosed = true;

@@ -16,6 +16,8 @@ export interface TransactionDefaults {
   readonly checkBoundary?: () => void;
   /** Ends the wait for a lock. */
   readonly signal?: AbortSignal;
+  /** Remembers the transaction until the result is disposed, so that it can be undone when its block is given up. */
+  readonly onOpened?: (txn: { undo(): Promise<void> }) => Disposable;
 }
 
 type Defaults = () => Promise<TransactionDefaults>;
@@ -57,13 +59,14 @@ export async function transaction<T>(...given: [Block<T>] | [TransactionOptions,
 
 /** The same, where the caller says what to take. */
 export async function runTransaction<T>(
-  { log, records, checkBoundary, signal }: TransactionDefaults,
+  { log, records, checkBoundary, signal, onOpened }: TransactionDefaults,
   options: TransactionOptions,
   block: Block<T>,
 ): Promise<T> {
   checkBoundary?.();
   const txn = new OpenTransaction(openOptions(options, log, records));
   await txn.begin(signal);
+  using _opened = onOpened?.(txn);
   let value: T;
   try {
     checkBoundary?.();

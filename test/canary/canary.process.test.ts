@@ -95,6 +95,7 @@ const bellhop = (...args: readonly string[]): Promise<void> =>
 beforeAll(async () => {
   [http, smtp] = await Promise.all([startHttp(), startSmtp()]);
   await run("scenario", [join(ROOT, "test/canary/scenario.ts")]);
+  await run("run model", [join(ROOT, "test/canary/run-model.ts")]);
   for (const json of [[], ["--json"]]) {
     await bellhop("block", "ls", ...json);
     for (const ref of ["slack-webhook/ops", "email-server-credentials/mail", "custom-webhook/custom", "secret/json"]) {
@@ -115,7 +116,18 @@ beforeAll(async () => {
   for (const match of new Set(runs?.bytes.toString().match(/"id":\s*"([0-9a-f-]{36})"/g) ?? [])) {
     await bellhop("run", "inspect", match.slice(-37, -1), "--json");
   }
+  for (const name of ["results", "keys", "transactions", "asks", "lineage", "logs"]) {
+    const [id] = newestOf(name);
+    for (const json of [[], ["--json"]]) await bellhop("run", "logs", id ?? name, ...json);
+  }
 }, 170_000);
+
+/** Ids of the newest run of a flow, as `run ls --json` has it. */
+function newestOf(flowName: string): string[] {
+  const listed = outputs.findLast((output) => output.what === "bellhop run ls --json: stdout")?.bytes.toString() ?? "";
+  const { data } = JSON.parse(listed) as { readonly data: readonly { readonly id: string; readonly flow_name: string }[] };
+  return data.filter((run) => run.flow_name === flowName).map(({ id }) => id);
+}
 
 afterAll(() => {
   http.close();

@@ -145,6 +145,26 @@ describe("signals to bellhop exec", () => {
     expect(await received(home.path)).toHaveLength(1);
   });
 
+  it("are not needed to cancel a run, which is Cancelled when its program has ended, and not before", async () => {
+    const script = `trap 'sleep 0.5; exit 0' TERM; echo "pid $$"; echo ready; ${LOOP}`;
+    const running = startExec(home.path, ["--kill-after", "20s", ...sh(script)]);
+    await running.printed("ready");
+    const { id } = await lastRun(home.path);
+
+    const { code, stdout } = await cli(["run", "cancel", id, "--wait", "30s", "--home", home.path]);
+
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("Cancelled") });
+    const pid = Number(/pid (\d+)/.exec((await running.ended).stdout.toString())?.[1]);
+    expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+    const { states } = JSON.parse((await cli(["run", "inspect", id, "--json", "--home", home.path])).stdout) as {
+      readonly states: readonly { readonly name: string; readonly timestamp: string }[];
+    };
+    expect(states.map(({ name }) => name)).toEqual(["Pending", "Running", "Cancelling", "Cancelled"]);
+    const [asked, ended] = states.slice(2).map(({ timestamp }) => Date.parse(timestamp));
+    // The program took half a second to end.
+    expect((ended ?? 0) - (asked ?? 0)).toBeGreaterThan(400);
+  });
+
   it("that cannot be caught leave a run that the next sweep ends as Crashed, with its notification", async () => {
     const running = startExec(home.path, ["--on-crashed", "inbox/ops", ...sh(`echo $$; echo ready; ${LOOP}`)]);
     await running.printed("ready");

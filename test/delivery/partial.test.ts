@@ -202,7 +202,7 @@ describe("a delivery that has reached some of its targets", () => {
     expect(dead.detail).toContain("2 recipients not reached (attempts-exhausted)");
     expect(dead.payload).toEqual({ title: "t", body: "b", only: ["a", "b"] });
     isUp = true;
-    await rig.outbox.replay(id ?? "", rig.clock.now());
+    await rig.outbox.replay({ ids: [id ?? ""] }, rig.clock.now());
     await rig.clock.until(() => rig.sent.length === 11);
     await rig.clock.settle(20);
     expect(await rig.read(id)).toMatchObject({ status: "delivered", payload: { only: ["a", "b"] } });

@@ -180,7 +180,7 @@ describe("decide", () => {
           const delivery = aDelivery({ attempts, createdAtMs: NOW_MS - ageMs, uncertain });
           const decision = decide(input(outcome, { profile, delivery, random: () => luck }));
 
-          expect(canMove("sending", decision.to)).toBe(true);
+          expect(canMove("settle", "sending", decision.to)).toBe(true);
           expect(decision.nextAttemptAtMs).toBeGreaterThanOrEqual(NOW_MS);
           expect(decision.nextAttemptAtMs).toBeLessThanOrEqual(NOW_MS + 27 * 3_600_000);
           expect(decision.uncertain || !uncertain).toBe(true);

@@ -12,8 +12,8 @@ function failing(outbox: OutboxStore, fails: (call: "claim" | "settle" | "releas
   return {
     ...outbox,
     claim: async (request) => (guard("claim"), outbox.claim(request)),
-    settle: async (settlements) => (guard("settle"), outbox.settle(settlements)),
-    release: async (ids, atMs) => (guard("release"), outbox.release(ids, atMs)),
+    settle: async (...given) => (guard("settle"), outbox.settle(...given)),
+    release: async (...given) => (guard("release"), outbox.release(...given)),
   };
 }
 
@@ -155,7 +155,7 @@ describe("a store that fails", () => {
 
     // Somebody took this process for dead and ended one of the deliveries.
     await rig.outbox.recover(leaseId, rig.clock.now() + 3_600_000);
-    await rig.outbox.retire([a ?? ""], "dead", "gone", "ended by a person");
+    await rig.outbox.retire([a ?? ""], { to: "dead", reason: "gone", detail: "ended by a person" }, null);
     await rig.outbox.claim({ destination: "test/a", leaseId, nowMs: rig.clock.now() + 3_600_000, limit: 10 });
     gate.resolve(DELIVERED);
     await rig.clock.advanceUntil(() =>

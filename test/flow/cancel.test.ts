@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { newId } from "../../src/base/ids.ts";
+import { cancelFlowRun as cancel } from "../../src/engine/cancel.ts";
 import { getRunContext } from "../../src/engine/run-context.ts";
 import { flow } from "../../src/flow.ts";
 import { notify } from "../../src/hooks/notify.ts";
@@ -20,7 +21,7 @@ afterEach(() => two[Symbol.asyncDispose]());
 
 const cancelOutside = async (flowName: string) => {
   const { id } = await two.run(flowName);
-  return two.outside(() => cancelFlowRun(id));
+  return cancel(two.other, id);
 };
 
 describe("cancelling a flow run that another process executes", () => {
@@ -68,12 +69,12 @@ describe("cancelling a flow run that another process executes", () => {
     await two.clock.until(entered);
 
     const state = await cancelOutside("told");
-    const before = await two.other.store.outbox.list({ flowRunId: (await two.run("told")).id });
+    const before = await two.store.outbox.list({ flowRunId: (await two.run("told")).id });
     await cancelOutside("told");
     await two.noticed();
 
     expect(before).toMatchObject([{ destination: "inbox/ops", stateId: state.id }]);
-    expect(await two.other.store.outbox.list({ flowRunId: (await two.run("told")).id })).toHaveLength(1);
+    expect(await two.store.outbox.list({ flowRunId: (await two.run("told")).id })).toHaveLength(1);
     expect(await two.states("told")).toEqual(["Pending", "Running", "Cancelling", "Cancelled"]);
   });
 
@@ -215,7 +216,7 @@ describe("cancelling a flow run that another process executes", () => {
     await two.within(() => quick());
 
     expect((await rejected(cancelOutside("quick"))).code).toBe("transition_refused");
-    expect((await rejected(two.outside(() => cancelFlowRun(newId())))).code).toBe("run_not_found");
+    expect((await rejected(cancel(two.other, newId()))).code).toBe("run_not_found");
     expect(await two.states("quick")).toEqual(["Pending", "Running", "Completed"]);
   });
 });
@@ -279,7 +280,7 @@ describe("cancelling a flow run of the same process", () => {
 
 describe("a flow run that somebody else ended", () => {
   const endOutside = async (flowName: string) =>
-    moveFlowRun(two.other.engine, (await two.run(flowName)).id, Crashed({ message: "taken for dead" }), {
+    moveFlowRun(two.other, (await two.run(flowName)).id, Crashed({ message: "taken for dead" }), {
       force: true,
     });
 
@@ -328,8 +329,7 @@ describe("a flow run that somebody else ended", () => {
     await two.clock.until(entered);
     await two.owner.store.runs.flush();
 
-    const { store, engine } = two.other;
-    await sweepDeadRuns({ ...store, ...engine, runs: store.runs, isAlive: () => false });
+    await sweepDeadRuns({ ...two.store, ...two.other, leaseId: newId(), isAlive: () => false });
     await two.noticed();
 
     expect(called.error).toMatchObject({ name: "CrashedRun" });

@@ -138,6 +138,15 @@ describe("a flow or task", () => {
     }
   });
 
+  it("refuses what is no cache policy, where the task is defined", () => {
+    for (const cachePolicy of [() => "key", "INPUTS", {}, 1]) {
+      expect(() => task(odd({ name: "a", cachePolicy }), body)).toThrow(
+        expect.objectContaining({ name: "TypeError", code: "invalid_definition" }),
+      );
+    }
+    expect(task({ name: "a", cachePolicy: null }, body).cachePolicy).toBeNull();
+  });
+
   it("takes its delays from a function of the number of retries", () => {
     const backingOff = task(
       { name: "t", retries: 3, retryDelaySeconds: (retries) => Array.from({ length: retries }, (_, n) => 2 ** n) },

@@ -1,6 +1,10 @@
 import type { ConfigInput } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { type Hub, openHub, withHub } from "../../src/hub.ts";
+import { newId } from "../../src/base/ids.ts";
+import { silentLogger } from "../../src/base/logger.ts";
+import type { Mover } from "../../src/engine/move-flow-run.ts";
+import { declaredDeliveries } from "../../src/hooks/declared.ts";
+import { type Core, type Hub, openCore } from "../../src/hub.ts";
 import type { FlowRunRecord, TaskRunRecord } from "../../src/runs/flow-run.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { openTestHub } from "./hub.ts";
@@ -13,11 +17,11 @@ export interface TwoHubs extends AsyncDisposable {
   readonly clock: ManualClock;
   readonly home: string;
   readonly owner: Hub;
-  readonly other: Hub;
+  /** The other one: moves runs, and does nothing by itself. */
+  readonly other: Mover;
+  readonly store: Core["store"];
   /** Runs `fn` in the process that executes the runs. */
   readonly within: <T>(fn: () => T) => T;
-  /** Runs `fn` in the other one. */
-  readonly outside: <T>(fn: () => T) => T;
   /** The newest flow run of this flow, as stored. */
   readonly run: (flowName: string) => Promise<FlowRunRecord>;
   /** State names of that run, oldest first. */
@@ -36,8 +40,10 @@ export async function openTwoHubs(flags: ConfigInput = {}): Promise<TwoHubs> {
   const clock = new ManualClock();
   const ports = { clock, random: () => 0.5 };
   const test = await openTestHub(flags, ports);
-  const other = await openHub(loadConfig({ flags: { home: test.home, keychain: "off", ...flags }, env: {} }), ports);
-  const { runs } = other.store;
+  const core = await openCore(loadConfig({ flags: { home: test.home, keychain: "off", ...flags }, env: {} }), ports);
+  const { store } = core;
+  const { runs } = store;
+  const listeners = [declaredDeliveries({ clock, newId, uiUrl: null, hubName: "other" })];
   const run = async (flowName: string): Promise<FlowRunRecord> => {
     await test.hub.store.runs.flush();
     const [newest] = await runs.listFlowRuns({ flowName });
@@ -50,9 +56,9 @@ export async function openTwoHubs(flags: ConfigInput = {}): Promise<TwoHubs> {
     clock,
     home: test.home,
     owner: test.hub,
-    other,
+    other: { runs, clock, log: silentLogger, listeners },
+    store,
     within: test.within,
-    outside: (fn) => withHub(other, fn),
     run,
     states: async (flowName) =>
       (await runs.listStates({ flowRunId: (await run(flowName)).id })).map(({ state }) => state.name),
@@ -67,7 +73,7 @@ export async function openTwoHubs(flags: ConfigInput = {}): Promise<TwoHubs> {
       await clock.settle(ACTING_TURNS);
     },
     [Symbol.asyncDispose]: async () => {
-      await other[Symbol.asyncDispose]();
+      await core[Symbol.asyncDispose]();
       await test[Symbol.asyncDispose]();
     },
   };

@@ -37,7 +37,13 @@ const CALLS: readonly { readonly what: string; readonly call: () => unknown }[] 
   { what: "submit of a flow", call: () => void child.submit() },
   { what: "map", call: () => void noop.map([1, 2]) },
   { what: "map over nothing", call: () => void noop.map([]) },
-  { what: "a transaction", call: () => transaction(() => undefined) },
+  {
+    what: "a transaction, whose block is not called",
+    call: () =>
+      transaction(() => {
+        throw new Error("the block was called");
+      }),
+  },
   { what: "a pause", call: () => pauseFlowRun({ timeout: 1 }) },
   { what: "a suspension", call: () => suspendFlowRun() },
   { what: "a cancellation of another run", call: () => cancelFlowRun("another") },
@@ -85,7 +91,7 @@ describe("an interruption that the body swallows", () => {
     });
 
     await expect(rig.done(() => swallowing())).rejects.toThrow("stop here");
-    expect(order).toEqual(["end of the block", "undone"]);
+    expect(order).toEqual(["undone", "end of the block"]);
     expect(raised).toBeInstanceOf(SystemExit);
   });
 

@@ -15,24 +15,27 @@ export async function openTables(flags: ConfigInput = {}) {
   const clock = new ManualClock();
   const test = await openRuns(flags, { clock, random: seededRandom() });
   const log = memoryLog();
-  const hub = { ...test.hub, engine: { ...test.hub.engine, log } };
+  const hub = { ...test.hub, log, engine: { ...test.hub.engine, log } };
   const { runs } = hub.engine;
+  /** Moves time from timer to timer until the promise has settled. */
+  const finish = async <T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> => {
+    let result: PromiseSettledResult<T> | undefined;
+    void Promise.allSettled([promise]).then(([settled]) => (result = settled));
+    for (;;) {
+      await clock.settle(TURNS);
+      if (result !== undefined) return result;
+      await clock.advance(clock.nextDueMs ?? 0);
+    }
+  };
   return {
     ...test,
     clock,
     log,
     runs,
     within: <T>(fn: () => T): T => withHub(hub, fn),
-    /** Moves time from timer to timer until the promise has settled. */
-    finish: async <T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> => {
-      let result: PromiseSettledResult<T> | undefined;
-      void Promise.allSettled([promise]).then(([settled]) => (result = settled));
-      for (;;) {
-        await clock.settle(TURNS);
-        if (result !== undefined) return result;
-        await clock.advance(clock.nextDueMs ?? 0);
-      }
-    },
+    finish,
+    // What is being sent is given a while, which has to pass.
+    [Symbol.asyncDispose]: async () => void (await finish(test[Symbol.asyncDispose]())),
     /** State names of the only run of each task with this name in the newest run of the flow. */
     statesOfTask: async (flowName: string, taskName: string): Promise<string[][]> => {
       const all = (await test.stored.taskRuns(flowName)).filter((run) => run.taskName === taskName);

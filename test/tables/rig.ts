@@ -4,7 +4,7 @@ import type { AnyFlow } from "../../src/engine/definition.ts";
 import type { EngineContext } from "../../src/engine/engine-context.ts";
 import type { Mover } from "../../src/engine/move-flow-run.ts";
 import { runFlow } from "../../src/engine/run-flow.ts";
-import { UNTOUCHED } from "../../src/orchestration/bookkeeping.ts";
+import { advance, UNTOUCHED } from "../../src/orchestration/bookkeeping.ts";
 import type { FlowRunRecord, TaskRunRecord } from "../../src/runs/flow-run.ts";
 import { acceptState, type State } from "../../src/states/state.ts";
 import { flowRun } from "../delivery/rig.ts";
@@ -32,14 +32,7 @@ export async function storeFlowRun({ engine, clock }: Rig, state: State): Promis
   const id = newId();
   const timestampMicros = clock.nowMicros();
   acceptState(state, { timestampMicros, flowRunId: id, taskRunId: null });
-  const scheduled = state.startTime?.getTime();
-  const run = flowRun({
-    ...UNTOUCHED,
-    id,
-    state,
-    createdMicros: timestampMicros,
-    nextScheduledStartMicros: scheduled === undefined ? null : scheduled * 1_000,
-  });
+  const run = flowRun({ ...advance(UNTOUCHED, null, state), id, state, createdMicros: timestampMicros });
   await engine.runs.commit({ run, state, follows: null, requests: [] });
   return run;
 }
@@ -51,9 +44,20 @@ export async function storeTaskRun({ engine, clock }: Rig, state: State): Promis
   acceptState(state, { timestampMicros, flowRunId: null, taskRunId: id });
   const run: TaskRunRecord = {
     kind: "task-run",
-    ...{ id, name: "deferred", tags: [], labels: {}, state, ...UNTOUCHED, createdMicros: timestampMicros },
-    ...{ flowRunId: null, taskName: "deferred", taskKey: "deferred", dynamicKey: "0" },
-    ...{ empiricalPolicy: {}, flowRunRunCount: 0, leaseId: null },
+    id,
+    name: "deferred",
+    tags: [],
+    labels: {},
+    state,
+    ...advance(UNTOUCHED, null, state),
+    createdMicros: timestampMicros,
+    flowRunId: null,
+    taskName: "deferred",
+    taskKey: "deferred",
+    dynamicKey: "0",
+    empiricalPolicy: {},
+    flowRunRunCount: 0,
+    leaseId: null,
   };
   engine.runs.record({ run, state, follows: null, requests: [] });
   await engine.runs.flush();

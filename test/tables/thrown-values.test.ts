@@ -8,10 +8,12 @@ import {
   CancelledRun,
   flow,
   ParameterTypeError,
+  Paused,
   Pause,
   runtime,
   type State,
   stateError,
+  Suspended,
   suspendFlowRun,
   SystemExit,
   task,
@@ -55,8 +57,14 @@ async function asFlow({ body, timeoutSeconds = 0 }: Given): Promise<Seen> {
   const note = noteIn(hooks);
   const object = flow(
     {
-      ...{ name: "seen", retries: 1, timeoutSeconds, onRetry: note("retry"), onFailure: note("failure") },
-      ...{ onCrashed: note("crashed"), onCancellation: note("cancellation"), onCompletion: note("completion") },
+      name: "seen",
+      retries: 1,
+      timeoutSeconds,
+      onRetry: note("retry"),
+      onFailure: note("failure"),
+      onCrashed: note("crashed"),
+      onCancellation: note("cancellation"),
+      onCompletion: note("completion"),
     },
     body,
   );
@@ -70,8 +78,12 @@ async function asTask({ body, timeoutSeconds = 0 }: Given): Promise<Seen> {
   const note = noteIn(hooks);
   const object = task(
     {
-      ...{ name: "seen", retries: 1, timeoutSeconds },
-      ...{ onRetry: note("retry"), onFailure: note("failure"), onCompletion: note("completion") },
+      name: "seen",
+      retries: 1,
+      timeoutSeconds,
+      onRetry: note("retry"),
+      onFailure: note("failure"),
+      onCompletion: note("completion"),
     },
     body,
   );
@@ -143,8 +155,11 @@ describe("parameters that the schema refuses", () => {
     const events: string[] = [];
     const strict = flow(
       {
-        ...{ name: "strict", retries: 3, parameters: z.object({ day: z.string() }) },
-        ...{ onRunning: [() => void events.push("running")], onRetry: [() => void events.push("retry")] },
+        name: "strict",
+        retries: 3,
+        parameters: z.object({ day: z.string() }),
+        onRunning: [() => void events.push("running")],
+        onRetry: [() => void events.push("retry")],
         onFailure: [(_flow, run) => void events.push(`failure ${run.runCount}`)],
       },
       () => void events.push("body"),
@@ -315,7 +330,31 @@ describe("an upstream that did not complete", () => {
 });
 
 describe("a refusal of the rules", () => {
-  it("leaves the run as somebody else left it: the caller gets Abort, nothing crashes, no hook runs", async () => {
+  it.each([
+    { what: "to leave a run suspended that nobody could start again", make: () => Suspended() },
+    { what: "to pause a run that has not begun", make: () => Paused(), isEarly: true },
+  ])("$what leaves it as it is: the caller gets Abort, nothing crashes, no hook runs", async ({ make, isEarly }) => {
+    const events: string[] = [];
+    const note = noteIn(events);
+    const object = flow(
+      {
+        name: "refused",
+        retries: 1,
+        onFailure: note("failure"),
+        onCrashed: note("crashed"),
+        stateHandlers: isEarly === true ? [(_flow, _old, next) => (next.isRunning() ? make() : next)] : [],
+      },
+      make,
+    );
+
+    const called = await settled(rig.done(() => object.run([], { returnState: true })));
+
+    expect(called).toMatchObject({ status: "rejected", reason: expect.any(Abort) });
+    expect(await rig.stored.flowStates("refused")).toEqual(isEarly === true ? ["Pending"] : ["Pending", "Running"]);
+    expect(events).toEqual([]);
+  });
+
+  it("because somebody else has ended the run leaves it as they left it", async () => {
     const events: string[] = [];
     const { control: _, ...deaf } = rig.engine;
     const moved = flow({ name: "moved", onCrashed: [() => void events.push("crashed")] }, async () => {
@@ -326,32 +365,24 @@ describe("a refusal of the rules", () => {
 
     const called = await settled(runOn(deaf, moved));
 
-    expect(called).toMatchObject({ status: "rejected", reason: expect.any(Abort) });
+    expect(called).toMatchObject({ status: "rejected", reason: expect.any(CancelledRun) });
     expect(await rig.stored.flowStates("moved")).toEqual(["Pending", "Running", "Cancelled"]);
     expect((await rig.stored.flowRun("moved")).state.message).toBe("by force");
     expect(events).toEqual([]);
   });
 
-  it("of a suspension reaches the code that asked for it, and the run goes on", async () => {
-    let refused: unknown;
+  it("of a suspension is an error for the code that asked for it, which may go on", async () => {
+    const refused: unknown[] = [];
     const alone = flow({ name: "alone" }, async () => {
-      refused = await suspendFlowRun().catch((error: unknown) => error);
+      refused.push(await suspendFlowRun().catch((error: unknown) => error));
       return "went on";
     });
+    const careless = flow({ name: "careless" }, () => suspendFlowRun());
 
     await expect(rig.done(() => alone())).resolves.toBe("went on");
-    expect(refused).toBeInstanceOf(Abort);
-  });
-
-  it("that the body does not catch propagates, and leaves the run as it is", async () => {
-    const events: string[] = [];
-    const alone = flow({ name: "uncaught", retries: 1, onCrashed: [() => void events.push("crashed")] }, () =>
-      suspendFlowRun(),
-    );
-
-    await expect(rig.done(() => alone())).rejects.toBeInstanceOf(Abort);
-    expect(await rig.stored.flowStates("uncaught")).toEqual(["Pending", "Running"]);
-    expect(events).toEqual([]);
+    expect(refused).toMatchObject([{ code: "transition_refused" }]);
+    await expect(rig.done(() => careless())).rejects.toMatchObject({ code: "transition_refused" });
+    expect(await rig.stored.flowStates("careless")).toEqual(["Pending", "Running", "Failed"]);
   });
 });
 

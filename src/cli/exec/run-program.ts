@@ -1,7 +1,7 @@
 import { messageOf } from "../../base/errors.ts";
 import { Block } from "../../block/block.ts";
 import { getRunContext } from "../../engine/run-context.ts";
-import { flow } from "../../flow.ts";
+import { flow, type FlowHooks } from "../../flow.ts";
 import { type Hub, openHub, withHub } from "../../hub.ts";
 import { LOG_LEVELS } from "../../runs/run-log.ts";
 import type { State } from "../../states/state.ts";
@@ -96,7 +96,7 @@ export class ProgramRun {
     const { name, spec, command, hooks, retries, retryDelayMs, tags } = this.#plan;
     await this.#lookUp();
     const program = flow(
-      { name, retries, retryDelaySeconds: seconds(retryDelayMs), tags, ...hooks },
+      { name, retries, retryDelaySeconds: seconds(retryDelayMs), tags, ...this.#endedBeforeCancelled(hooks) },
       (_parameters: { readonly command: readonly string[] }) => this.#attemptInFlow(hub),
     );
     const parameters = { command, ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }) };
@@ -113,6 +113,14 @@ export class ProgramRun {
       return false;
     }
     return true;
+  }
+
+  /** A cancelled run has ended when its program has, so Cancelled waits for that. */
+  #endedBeforeCancelled(hooks: FlowHooks): FlowHooks {
+    const endProgram = async (): Promise<void> => {
+      await this.#current?.ended;
+    };
+    return { ...hooks, onCancellation: [...(hooks.onCancellation ?? []), endProgram] };
   }
 
   #wasAskedToEnd(): boolean {

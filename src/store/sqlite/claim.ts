@@ -1,7 +1,6 @@
-import type { Delivery } from "../../delivery/delivery.ts";
 import type { Database } from "./database.ts";
-import { toDelivery } from "./outbox-rows.ts";
-import { CANDIDATES, HELD_BY_OTHER, PAUSED_UNTIL, TAKE, UNFINISHED_BETWEEN } from "./outbox-statements.ts";
+import type { DeliveryRow } from "./outbox-rows.ts";
+import * as sql from "./outbox-statements.ts";
 
 export interface Claim {
   readonly destination: string;
@@ -14,37 +13,90 @@ export interface Claim {
 const SMALLEST_PAGE = 64;
 
 /**
- * Which deliveries may be sent now: due, in order of arrival, and none whose subject has an earlier one that is unfinished
- * and not taken here as well. Such a subject waits; the others do not wait for it.
+ * Up to so many due deliveries are read and sorted here. More are read in the order of an index, which has to skip what
+ * is queued for later: worth it only where much is due.
  */
-function* takeable(db: Database, { destination, nowMs, limit }: Claim): Generator<number> {
-  /** Last delivery taken of each subject; null once the subject has to wait. */
-  const subjects = new Map<string, number | null>();
+const FEW = 256;
+
+/** A delivery whose process ended this often in a row may be what ends it, and is taken alone. */
+const SUSPECT_AT = 2;
+
+/** Due deliveries of one destination: the gravest first, then in order of arrival. */
+function* candidates(db: Database, { destination, nowMs, limit }: Claim): Generator<sql.Candidate> {
+  if (db.get(sql.MORE_DUE_THAN, destination, nowMs, FEW) === undefined) {
+    const few = db.all(sql.CANDIDATES_OF_FEW, destination, nowMs);
+    yield* few.sort((a, b) => a.priority - b.priority || a.seq - b.seq);
+    return;
+  }
   const page = Math.max(limit, SMALLEST_PAGE);
-  for (let afterSeq = 0; ;) {
-    const candidates = db.all(CANDIDATES, destination, afterSeq, nowMs, page);
-    for (const { seq, subject } of candidates) {
-      afterSeq = seq;
-      const before = subjects.get(subject) ?? (subjects.has(subject) ? null : 0);
-      if (before === null) continue;
-      const waits = db.get(UNFINISHED_BETWEEN, destination, subject, before, seq) !== undefined;
-      subjects.set(subject, waits ? null : seq);
-      if (!waits) yield seq;
+  for (let [priority, seq] = [-1, 0]; ;) {
+    const found = db.all(sql.CANDIDATES, destination, priority, seq, nowMs, page);
+    yield* found;
+    const last = found.at(-1);
+    if (last === undefined || found.length < page) return;
+    ({ priority, seq } = last);
+  }
+}
+
+/** Chooses what one claim takes. */
+class Taking {
+  readonly #db: Database;
+  readonly #claim: Claim;
+  readonly #isFlying: boolean;
+  readonly #taken = new Set<number>();
+  /** Unfinished deliveries of subjects of which more than the head was looked at; null: the subject waits. */
+  readonly #lines = new Map<string, readonly { readonly seq: number }[] | null>();
+  #isOver = false;
+
+  constructor(db: Database, request: Claim, isFlying: boolean) {
+    this.#db = db;
+    this.#claim = request;
+    this.#isFlying = isFlying;
+  }
+
+  choose(): readonly number[] {
+    for (const candidate of candidates(this.#db, this.#claim)) {
+      if (this.#taken.has(candidate.seq)) continue;
+      if (candidate.headSeq === candidate.seq) this.#take(candidate);
+      else this.#takeLine(candidate);
+      if (this.#isOver || this.#taken.size >= this.#claim.limit) break;
     }
-    if (candidates.length < page) return;
+    return [...this.#taken];
+  }
+
+  #take({ seq, processEnds }: { readonly seq: number; readonly processEnds: number }): void {
+    const isSuspect = processEnds >= SUSPECT_AT;
+    // It has to wait until it can be alone, and so does what comes after it.
+    if (isSuspect) this.#isOver = true;
+    if (!isSuspect || (this.#taken.size === 0 && !this.#isFlying)) this.#taken.add(seq);
+  }
+
+  /** Takes a delivery and, before it, whatever of its subject came earlier, however light: they go together or not at all. */
+  #takeLine({ seq, subject }: sql.Candidate): void {
+    const { destination, nowMs, limit } = this.#claim;
+    if (this.#lines.get(subject) === null) return;
+    const line = this.#db.all(sql.LINE, destination, subject, limit + this.#taken.size);
+    for (const earlier of line) {
+      if (earlier.seq > seq || this.#isOver || this.#taken.size >= limit) return;
+      if (this.#taken.has(earlier.seq)) continue;
+      if (earlier.status !== "queued" || earlier.nextAttemptAtMs > nowMs) {
+        this.#lines.set(subject, null);
+        return;
+      }
+      this.#take(earlier);
+    }
   }
 }
 
 /** Takes what may be sent, unless the destination is paused or another lease is sending to it. Part of a group commit. */
-export function claim(db: Database, request: Claim): Delivery[] {
-  const { destination, leaseId, nowMs, limit } = request;
-  if ((db.get(PAUSED_UNTIL, destination)?.untilMs ?? 0) > nowMs) return [];
-  if (db.get(HELD_BY_OTHER, destination, leaseId) !== undefined) return [];
-  const seqs: number[] = [];
-  for (const seq of takeable(db, request)) {
-    if (seqs.length >= limit) break;
-    seqs.push(seq);
-  }
-  // Only now, so that what is taken here does not look like something unfinished to the walk above.
-  return seqs.flatMap((seq) => db.all(TAKE, leaseId, nowMs, seq).map(toDelivery));
+export function claim(db: Database, request: Claim): DeliveryRow[] {
+  const { destination, leaseId, nowMs } = request;
+  if ((db.get(sql.PAUSED_UNTIL, destination)?.untilMs ?? 0) > nowMs) return [];
+  const flying = db.all(sql.IN_FLIGHT, destination);
+  if (flying.some((held) => held.leaseId !== leaseId || held.processEnds >= SUSPECT_AT)) return [];
+  // Chosen first and taken then, so that what is taken does not look like something unfinished to the choice.
+  const seqs = new Taking(db, request, flying.length > 0).choose();
+  if (seqs.length === 0) return [];
+  const rows = new Map(db.all(sql.CLAIM, leaseId, nowMs, JSON.stringify(seqs)).map((row) => [row.seq, row]));
+  return seqs.flatMap((seq) => rows.get(seq) ?? []);
 }

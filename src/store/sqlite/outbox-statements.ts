@@ -4,6 +4,7 @@ import { type AttemptRow, DELIVERY_COLUMNS, type DeliveryRow } from "./outbox-ro
 
 // Reads lock nothing. Writes run inside a group commit, which holds the write lock. `indexed by` makes SQLite refuse a
 // statement rather than scan a table of millions; a partial index also needs its condition repeated word for word.
+// The moves of MOVES in delivery.ts are made by the statements in capitals after their names.
 
 /**
  * Jumps from destination to destination along deliveries_due instead of scanning it. A destination is due when the first
@@ -21,9 +22,8 @@ export const DUE = query<[], { destination: string; dueAtMs: number; pausedUntil
      coalesce(
        (select d.next_attempt_at_ms from deliveries d indexed by deliveries_due
         where d.status = 'queued' and d.destination = busy.destination
-          and not exists (select 1 from deliveries e indexed by deliveries_open
-            where e.destination = d.destination and e.subject = d.subject and e.status in ('queued', 'sending')
-              and e.seq < d.seq)
+          and not exists (select 1 from deliveries e indexed by deliveries_line
+            where e.destination = d.destination and e.subject = d.subject and e.is_open = 1 and e.seq < d.seq)
         order by d.next_attempt_at_ms limit 1),
        (select min(d.next_attempt_at_ms) from deliveries d indexed by deliveries_due
         where d.status = 'queued' and d.destination = busy.destination)) as dueAtMs,
@@ -42,45 +42,81 @@ export const PAUSE = query<[destination: string, untilMs: number]>(
    on conflict (destination) do update set until_ms = max(until_ms, excluded.until_ms)`,
 );
 
-/** Index deliveries_work (status, destination): what is in flight to one destination. */
-export const HELD_BY_OTHER = query<[destination: string, leaseId: string], { held: number }>(
-  `select 1 as held from deliveries indexed by deliveries_work
-   where status = 'sending' and status <> 'delivered' and destination = ? and lease_id is not ? limit 1`,
+/** What is in flight to one destination, by who holds it. Reads the index alone. */
+export const IN_FLIGHT = query<[destination: string], { leaseId: string; processEnds: number }>(
+  `select lease_id as leaseId, max(process_ends) as processEnds from deliveries indexed by deliveries_sending
+   where status = 'sending' and destination = ? group by lease_id`,
 );
 
-/** Walks the queued deliveries of one destination in order of arrival, from `afterSeq` on: deliveries_work ends in seq. */
+/** A row when more than `few` deliveries of a destination are due. Walks that many entries of the index at most. */
+export const MORE_DUE_THAN = query<[destination: string, nowMs: number, few: number], { more: number }>(
+  `select 1 as more from deliveries indexed by deliveries_due
+   where status = 'queued' and destination = ? and next_attempt_at_ms <= ? limit 1 offset ?`,
+);
+
+export interface Candidate {
+  readonly seq: number;
+  readonly subject: string;
+  readonly priority: number;
+  readonly processEnds: number;
+  /** First unfinished delivery of its subject; `seq` itself when it is the head. */
+  readonly headSeq: number;
+}
+
+const CANDIDATE = `select d.seq, d.subject, d.priority, d.process_ends as processEnds,
+     (select e.seq from deliveries e indexed by deliveries_line
+      where e.destination = d.destination and e.subject = d.subject and e.is_open = 1 order by e.seq limit 1) as headSeq
+   from deliveries d`;
+
+/** All that are due, where they are few. */
+export const CANDIDATES_OF_FEW = query<[destination: string, nowMs: number], Candidate>(
+  `${CANDIDATE} indexed by deliveries_due where d.status = 'queued' and d.destination = ? and d.next_attempt_at_ms <= ?`,
+);
+
+/** The gravest first, then in order of arrival; deliveries_ready is in this order, and skips by itself what is not due. */
 export const CANDIDATES = query<
-  [destination: string, afterSeq: number, nowMs: number, limit: number],
-  { seq: number; subject: string }
+  [destination: string, afterPriority: number, afterSeq: number, nowMs: number, limit: number],
+  Candidate
 >(
-  `select seq, subject from deliveries indexed by deliveries_work
-   where status = 'queued' and status <> 'delivered' and destination = ? and seq > ? and next_attempt_at_ms <= ?
-   order by seq limit ?`,
+  `${CANDIDATE} indexed by deliveries_ready
+   where d.status = 'queued' and d.destination = ? and (d.priority, d.seq) > (?, ?) and d.next_attempt_at_ms <= ?
+   order by d.priority, d.seq limit ?`,
 );
 
-/** Index deliveries_open (destination, subject), which ends in seq: anything unfinished between two deliveries of a subject. */
-export const UNFINISHED_BETWEEN = query<
-  [destination: string, subject: string, afterSeq: number, beforeSeq: number],
-  { seq: number }
+/** The unfinished deliveries of one subject in order of arrival. */
+export const LINE = query<
+  [destination: string, subject: string, limit: number],
+  { seq: number; status: DeliveryStatus; nextAttemptAtMs: number; processEnds: number }
 >(
-  `select seq from deliveries indexed by deliveries_open
-   where destination = ? and subject = ? and status in ('queued', 'sending') and seq > ? and seq < ? limit 1`,
+  `select seq, status, next_attempt_at_ms as nextAttemptAtMs, process_ends as processEnds
+   from deliveries indexed by deliveries_line
+   where destination = ? and subject = ? and is_open = 1 order by seq limit ?`,
 );
 
-/** Primary key. */
-export const TAKE = query<[leaseId: string, nowMs: number, seq: number], DeliveryRow>(
-  `update deliveries set status = 'sending', lease_id = ?, updated_at_ms = ? where seq = ? returning ${DELIVERY_COLUMNS}`,
+/** Primary key. The rows come in no particular order. */
+export const CLAIM = query<[leaseId: string, nowMs: number, seqs: string], DeliveryRow>(
+  `update deliveries set status = 'sending', lease_id = ?, updated_at_ms = ?
+   where seq in (select value from json_each(?)) and status = 'queued' returning ${DELIVERY_COLUMNS}`,
 );
 
 /** Unique index on id. */
-export const WHERE_NOW = query<[id: string], { seq: number; status: DeliveryStatus }>(
-  "select seq, status from deliveries where id = ?",
-);
+export const WHERE_NOW = query<[id: string], { status: DeliveryStatus }>("select status from deliveries where id = ?");
 
-/** Primary key. Once uncertain, always uncertain. */
+export interface Line {
+  readonly seq: number;
+  readonly destination: string;
+  readonly subject: string;
+  readonly coalesces: 0 | 1;
+}
+
+/**
+ * Unique index on id. Once uncertain, always uncertain. The number of attempts must be as when it was claimed: whoever
+ * lost it and took it again has two attempts out, of which only the later one may speak for it.
+ */
 export const SETTLE = query<
   [
     status: DeliveryStatus,
+    isOpen: number,
     attempts: number,
     nextAttemptAtMs: number,
     uncertain: number,
@@ -88,39 +124,136 @@ export const SETTLE = query<
     providerId: string | null,
     detail: string | null,
     updatedAtMs: number,
+    id: string,
+    leaseId: string,
+  ],
+  Line
+>(
+  `update deliveries set status = ?1, is_open = ?2, attempts = ?3, next_attempt_at_ms = ?4, uncertain = max(uncertain, ?5),
+     reason = ?6, provider_id = ?7, detail = ?8, updated_at_ms = ?9, lease_id = null, process_ends = 0
+   where id = ?10 and status = 'sending' and lease_id = ?11 and attempts = ?3 - 1
+   returning seq, destination, subject, coalesces`,
+);
+
+/** Primary key. */
+export const SET_PAYLOAD = query<
+  [payload: string, payloadKey: number | null, sealed: Uint8Array | null, seq: number]
+>("update deliveries set payload = ?, payload_key = ?, sealed = ? where seq = ?");
+
+/** Unique index on id. */
+export const RELEASE = query<[nextAttemptAtMs: number, nowMs: number, ids: string, leaseId: string], Line>(
+  `update deliveries set status = 'queued', lease_id = null, next_attempt_at_ms = ?, updated_at_ms = ?
+   where id in (select value from json_each(?)) and status = 'sending' and lease_id = ?
+   returning seq, destination, subject, coalesces`,
+);
+
+export interface EndedRow {
+  readonly id: string;
+  readonly destination: string;
+  readonly subject: string;
+  readonly severity: "info" | "success" | "warning" | "error" | "critical";
+  readonly flowRunId: string | null;
+  readonly taskRunId: string | null;
+  readonly attempts: number;
+}
+
+const ENDED_COLUMNS = `id, destination, subject, severity, flow_run_id as flowRunId, task_run_id as taskRunId, attempts`;
+
+/** Unique index on id. */
+export const RETIRE = query<
+  [
+    status: DeliveryStatus,
+    reason: string | null,
+    detail: string,
+    nowMs: number,
+    ids: string,
+    leaseId: string | null,
+  ],
+  EndedRow
+>(
+  `update deliveries set status = ?, is_open = 0, reason = ?, detail = ?, updated_at_ms = ?, lease_id = null
+   where id in (select value from json_each(?)) and (status = 'queued' or status = 'sending' and lease_id = ?)
+   returning ${ENDED_COLUMNS}`,
+);
+
+/** Unique index on id. */
+export const CANCEL = query<[detail: string, nowMs: number, ids: string]>(
+  `update deliveries set status = 'suppressed', is_open = 0, reason = 'cancelled-by-person', detail = ?, updated_at_ms = ?
+   where id in (select value from json_each(?)) and status = 'queued'`,
+);
+
+export interface HeldRow extends EndedRow, Line {
+  readonly processEnds: number;
+  /** When it was claimed. */
+  readonly updatedAtMs: number;
+}
+
+/** Walks what is in flight, which is little. */
+export const HELD_BY = query<[leaseId: string], HeldRow>(
+  `select seq, coalesces, process_ends as processEnds, updated_at_ms as updatedAtMs, ${ENDED_COLUMNS}
+   from deliveries indexed by deliveries_sending where status = 'sending' and lease_id = ? order by seq`,
+);
+
+/** Primary key. */
+export const RECOVER = query<
+  [
+    status: DeliveryStatus,
+    isOpen: number,
+    nextAttemptAtMs: number,
+    reason: string,
+    detail: string,
+    nowMs: number,
     seq: number,
   ]
 >(
-  `update deliveries set status = ?, attempts = ?, next_attempt_at_ms = ?, uncertain = max(uncertain, ?), reason = ?,
-     provider_id = ?, detail = ?, updated_at_ms = ?, lease_id = null where seq = ?`,
+  `update deliveries set status = ?, is_open = ?, next_attempt_at_ms = ?, reason = ?, detail = ?, updated_at_ms = ?,
+     attempts = attempts + 1, process_ends = process_ends + 1, uncertain = 1, lease_id = null
+   where seq = ? and status = 'sending'`,
 );
 
-/** Primary key. */
-export const SET_PAYLOAD = query<[payload: string, seq: number]>("update deliveries set payload = ? where seq = ?");
-
-/** Unique index on id. */
-export const RELEASE = query<[nextAttemptAtMs: number, nowMs: number, id: string]>(
-  `update deliveries set status = 'queued', lease_id = null, next_attempt_at_ms = ?, updated_at_ms = ?
-   where id = ? and status = 'sending'`,
+/** The newest queued delivery of a subject that tells of progress. */
+export const NEWEST_COALESCING = query<[destination: string, subject: string], { seq: number; id: string }>(
+  `select seq, id from deliveries indexed by deliveries_line
+   where destination = ? and subject = ? and is_open = 1 and status = 'queued' and coalesces = 1
+   order by seq desc limit 1`,
 );
 
-/** Primary key. */
-export const RETIRE = query<
-  [status: DeliveryStatus, reason: string | null, detail: string, nowMs: number, seq: number]
->("update deliveries set status = ?, reason = ?, detail = ?, updated_at_ms = ?, lease_id = null where seq = ?");
-
-/** Index deliveries_work: everything in flight, which is little. */
-export const RECOVER = query<[nextAttemptAtMs: number, nowMs: number, leaseId: string], { destination: string }>(
-  `update deliveries indexed by deliveries_work
-   set status = 'queued', lease_id = null, uncertain = 1, next_attempt_at_ms = ?, updated_at_ms = ?
-   where status = 'sending' and status <> 'delivered' and lease_id = ? returning destination`,
+export const OVERTAKE = query<
+  [newerId: string, nowMs: number, destination: string, subject: string, beforeSeq: number]
+>(
+  `update deliveries indexed by deliveries_line
+   set status = 'suppressed', is_open = 0, reason = 'overtaken', detail = ?, updated_at_ms = ?
+   where destination = ? and subject = ? and is_open = 1 and status = 'queued' and coalesces = 1 and seq < ?`,
 );
 
 /** Primary key. An expiry that has passed would end it again at once, so it is lifted. */
-export const REPLAY = query<[nowMs: number, seq: number], { destination: string }>(
-  `update deliveries set status = 'queued', attempts = 0, next_attempt_at_ms = ?1, updated_at_ms = ?1, lease_id = null,
-     reason = null, detail = null, expires_at_ms = case when expires_at_ms > ?1 then expires_at_ms end
-   where seq = ?2 returning destination`,
+export const REPLAY = query<[nowMs: number, seqs: string], { destination: string }>(
+  `update deliveries set status = 'queued', is_open = 1, attempts = 0, process_ends = 0, next_attempt_at_ms = ?1,
+     updated_at_ms = ?1, lease_id = null, reason = null, detail = null,
+     expires_at_ms = case when expires_at_ms > ?1 then expires_at_ms end
+   where seq in (select value from json_each(?2)) and status in ('dead', 'suppressed') returning destination`,
+);
+
+/** Unique index on id. */
+export const SEQS_OF_IDS = query<[ids: string], { seq: number }>(
+  "select seq from deliveries where id in (select value from json_each(?)) order by seq",
+);
+
+/** What a selection says besides the status; empty text and null stand for "no filter". */
+type Narrowing = [
+  destination: string,
+  flowRunId: string,
+  reason: string,
+  sinceMs: number | null,
+  untilMs: number | null,
+];
+
+const NARROWED = `(?1 = '' or destination = ?1) and (?2 = '' or flow_run_id = ?2) and (?3 = '' or reason = ?3)
+  and (?4 is null or created_at_ms >= ?4) and (?5 is null or created_at_ms < ?5)`;
+
+export const GIVEN_UP = query<[...Narrowing, status: string], { seq: number }>(
+  `select seq from deliveries indexed by deliveries_given_up
+   where status = ?6 and status in ('dead', 'suppressed') and ${NARROWED} order by seq`,
 );
 
 const DELIVERIES = `select ${DELIVERY_COLUMNS} from deliveries`;
@@ -133,27 +266,33 @@ export const FIND_BY_PART = query<[from: string, to: string, like: string], Deli
   `${DELIVERIES} where id >= ? and id < ? and id like ? limit 2`,
 );
 
-/** Empty text and empty list stand for "no filter". Walks the primary key backwards. */
-export const LIST_NEWEST = query<[destination: string, statuses: string, limit: number, offset: number], DeliveryRow>(
-  `${DELIVERIES}
-   where (?1 = '' or destination = ?1) and (?2 = '[]' or status in (select value from json_each(?2)))
-   order by seq desc limit ?3 offset ?4`,
+/** An empty list of statuses stands for all. Walks the primary key backwards. */
+export const LIST_NEWEST = query<[...Narrowing, statuses: string, limit: number, offset: number], DeliveryRow>(
+  `${DELIVERIES} where ${NARROWED} and (?6 = '[]' or status in (select value from json_each(?6)))
+   order by seq desc limit ?7 offset ?8`,
 );
 
-/** Index deliveries_work: the few that are not delivered. */
-export const LIST_OF_STATUS = query<[status: string, destination: string, limit: number], DeliveryRow>(
-  `${DELIVERIES} indexed by deliveries_work
-   where status = ?1 and status <> 'delivered' and (?2 = '' or destination = ?2) order by seq desc limit ?3`,
+type ListOfStatus = [...Narrowing, limit: number];
+
+/** The few that are not delivered, each status by its index. */
+export const LIST_QUEUED = query<ListOfStatus, DeliveryRow>(
+  `${DELIVERIES} indexed by deliveries_due where status = 'queued' and ${NARROWED} order by seq desc limit ?6`,
+);
+export const LIST_SENDING = query<ListOfStatus, DeliveryRow>(
+  `${DELIVERIES} indexed by deliveries_sending where status = 'sending' and ${NARROWED} order by seq desc limit ?6`,
+);
+export const LIST_DEAD = query<ListOfStatus, DeliveryRow>(
+  `${DELIVERIES} indexed by deliveries_given_up where status = 'dead' and ${NARROWED} order by seq desc limit ?6`,
+);
+export const LIST_SUPPRESSED = query<ListOfStatus, DeliveryRow>(
+  `${DELIVERIES} indexed by deliveries_given_up where status = 'suppressed' and ${NARROWED} order by seq desc limit ?6`,
 );
 
 /** Index deliveries_of_flow_run. */
-export const LIST_OF_RUN = query<
-  [flowRunId: string, destination: string, statuses: string, limit: number, offset: number],
-  DeliveryRow
->(
+export const LIST_OF_RUN = query<[...Narrowing, statuses: string, limit: number, offset: number], DeliveryRow>(
   `${DELIVERIES}
-   where flow_run_id = ?1 and (?2 = '' or destination = ?2) and (?3 = '[]' or status in (select value from json_each(?3)))
-   order by seq desc limit ?4 offset ?5`,
+   where flow_run_id = ?2 and ${NARROWED} and (?6 = '[]' or status in (select value from json_each(?6)))
+   order by seq desc limit ?7 offset ?8`,
 );
 
 /** Unique index on deliveries (id), then attempts_of_delivery. */

@@ -4,7 +4,7 @@ import type { HookOutcome, RunChange } from "../../runs/run-store.ts";
 import { isFinalType } from "../../states/state.ts";
 import type { Batch } from "./commit-queue.ts";
 import { type Database, query, toJson } from "./database.ts";
-import { prepareRequest } from "./outbox-rows.ts";
+import { prepareRequest } from "./outbox-insert.ts";
 import { type Chain, isWritten, lastWithin, openRunChains, type RunChains } from "./run-chain.ts";
 import { prepareInputs } from "./run-inputs.ts";
 import { toWire } from "./run-rows.ts";

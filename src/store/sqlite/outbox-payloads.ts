@@ -1,0 +1,51 @@
+import type { JsonObject } from "../../base/json.ts";
+import type { Delivery } from "../../delivery/delivery.ts";
+import type { PayloadKeyRows, PayloadKeys, WrappedKey } from "../../delivery/payload-keys.ts";
+import { type Database, query } from "./database.ts";
+import type { DeliveryRow } from "./outbox-rows.ts";
+import type { Session } from "./session.ts";
+
+const KEY_COLUMNS = "id, kid, created_at_ms as createdAtMs, wrapped";
+
+/** One row a day; the newest few are looked at. */
+const NEWEST = query<[kid: string], WrappedKey & { readonly key: number }>(
+  `select key, ${KEY_COLUMNS} from payload_keys where kid = ? order by key desc limit 1`,
+);
+const READ = query<[key: number], WrappedKey>(`select ${KEY_COLUMNS} from payload_keys where key = ?`);
+const INSERT = query<[id: string, kid: string, createdAtMs: number, wrapped: Uint8Array]>(
+  "insert into payload_keys (id, kid, created_at_ms, wrapped) values (?, ?, ?, ?)",
+);
+
+export const openPayloadKeyRows = ({ readCommitted, queue }: Session): PayloadKeyRows => ({
+  newest: (kid) => readCommitted((db) => db.get(NEWEST, kid) ?? null),
+  read: (key) => readCommitted((db) => db.get(READ, key) ?? null),
+  insert: ({ id, kid, createdAtMs, wrapped }) =>
+    queue.submit((db) => db.insert(INSERT, id, kid, createdAtMs, wrapped) ?? 0),
+});
+
+/** What the deliveries written through a connection are sealed with. */
+const KEYS = new WeakMap<Database, PayloadKeys>();
+
+/** From now on what is written through this connection is sealed. */
+export const sealPayloadsOf = (db: Database, keys: PayloadKeys): void => void KEYS.set(db, keys);
+
+export const payloadKeysOf = (db: Database): PayloadKeys | undefined => KEYS.get(db);
+
+/** Rows as deliveries, with their payloads opened where that is possible. */
+export async function toDeliveries(rows: readonly DeliveryRow[], keys: PayloadKeys | undefined): Promise<Delivery[]> {
+  await keys?.load(rows.map((row) => row.payloadKey));
+  return rows.map((row) => toDelivery(row, keys));
+}
+
+function toDelivery(row: DeliveryRow, keys: PayloadKeys | undefined): Delivery {
+  const { payload, payloadKey, sealed, uncertain, coalesces, ...rest } = row;
+  const delivery = { ...rest, uncertain: uncertain === 1, coalesce: coalesces === 1 ? ("latest" as const) : null };
+  if (payloadKey === null || sealed === null) return { ...delivery, payload: parsed(payload) };
+  const opened = keys?.open({ key: payloadKey, bytes: sealed }, row.id) ?? { problem: "this process has no keys" };
+  return "text" in opened
+    ? { ...delivery, payload: parsed(opened.text) }
+    : { ...delivery, payload: {}, unreadable: opened.problem };
+}
+
+/** Written by toJson() from a value of this type. */
+const parsed = (payload: string): JsonObject => JSON.parse(payload) as JsonObject;
