@@ -3,6 +3,7 @@
 //
 //   npx node -C bellhop-source examples/approval.ts                      waits, and says what to type elsewhere
 //   npx node -C bellhop-source examples/approval.ts <run id> yes Ada     answers
+//   npm run bellhop -- run resume <run id> --input '{"approved":true}'   answers as well
 import { flow, pauseFlowRun, resumeFlowRun, runtime, task } from "bellhop";
 import { z } from "zod";
 

@@ -95,6 +95,8 @@ async function attemptOnce(job: Job): Promise<SendResult> {
   const { delivery, context, transport, block, signal } = job;
   if (signal.aborted)
     return unsent({ kind: "retry", reason: "cancelled", detail: "the process is ending", ambiguous: false });
+  if (delivery.unreadable !== undefined)
+    return unsent({ kind: "retry", reason: "key-unavailable", detail: delivery.unreadable, ambiguous: false });
   const payload = readPayload(delivery.payload);
   if (payload === null)
     return unsent({ kind: "permanent", reason: "invalid-payload", detail: "the stored message cannot be read" });

@@ -119,4 +119,27 @@ export interface DestinationHealth {
   readonly lastToldMs: number | null;
   /** Why it is not used until a person clears it; null: it is used. */
   readonly disabledReason: string | null;
+  readonly memory: HealthMemory;
+}
+
+/** What the rules of health remember besides. */
+export interface HealthMemory {
+  /** Instants of the latest counted failures in a row, oldest first; at most as many as open the breaker. */
+  readonly recentFailuresMs: readonly number[];
+  /** Delivery of the latest refusal. */
+  readonly lastRefusedId: string | null;
+  /** Revision of the block that was disabled; a newer one is used again. */
+  readonly disabledRevision: number | null;
+  /** When `bellhop.destination.failing` was raised for the present failing. */
+  readonly raisedMs: number | null;
+  /** What people were told of the present trouble. */
+  readonly told: "nothing" | "failing" | "disabled";
+  /** Deliveries given up that people were not told of yet. */
+  readonly untoldDead: number;
+}
+
+/** What is stored together with a health that changed. */
+export interface HealthNews {
+  readonly also?: readonly DeliveryRequest[];
+  readonly events?: readonly HubEvent[];
 }

@@ -4,8 +4,10 @@ import type {
   DeliveryReason,
   DeliveryStatus,
   DestinationHealth,
+  HealthNews,
   Settlement,
 } from "./delivery.ts";
+import type { DeliveryRequest } from "../runs/delivery-request.ts";
 
 /** Which deliveries; every part narrows. */
 export interface DeliverySelection {
@@ -95,11 +97,16 @@ export interface OutboxStore {
   release(ids: readonly string[], nextAttemptAtMs: number, leaseId: string): Promise<void>;
   /**
    * Ends deliveries without an attempt (expired, block deleted): queued ones, and those that `leaseId` holds; others are
-   * left alone. What ends as `dead` comes with its event.
+   * left alone. What ends as `dead` comes with its event. `also` is stored with it.
    */
   retire(
     ids: readonly string[],
-    end: { readonly to: "suppressed" | "dead"; readonly reason: DeliveryReason | null; readonly detail: string },
+    end: {
+      readonly to: "suppressed" | "dead";
+      readonly reason: DeliveryReason | null;
+      readonly detail: string;
+      readonly also?: readonly DeliveryRequest[];
+    },
     leaseId: string | null,
   ): Promise<void>;
   /**
@@ -129,8 +136,8 @@ export interface OutboxStore {
   readHealth(destination: string): Promise<DestinationHealth | null>;
   /** Of every destination that has one, by name. */
   listHealth(): Promise<DestinationHealth[]>;
-  /** Stores health that no settlement goes with. */
-  writeHealth(health: DestinationHealth): Promise<void>;
+  /** Stores health that no settlement goes with, and what there is to tell of it, in one transaction. */
+  writeHealth(health: DestinationHealth, news?: HealthNews): Promise<void>;
   /** Per destination, by name. Reads in small steps, so that a large store does not hold up the process. */
   stats(options: StatsOptions): Promise<DestinationStats[]>;
   /** Calls back after each commit of this process that enqueued deliveries. Dispose to stop. */

@@ -14,8 +14,10 @@ import type { BodyOutcome } from "./body-outcome.ts";
 import type { Ended } from "./definition.ts";
 import { endInterrupted } from "./end.ts";
 import { offer } from "./handlers.ts";
+import { leavesRunAsItIs } from "./leaving.ts";
 import { Pause } from "./pause-errors.ts";
 import { futuresToStates } from "./upstream.ts";
+import { waitForCode } from "./user-code.ts";
 import { interruptedByEndAround, interruptedByExit, interruptedByTimeout, isSystemExit } from "./interruption.ts";
 
 export const labelOf = (run: ActiveRun): RunLabel => (run.subject.kind === "flow" ? "Flow run" : "Task run");
@@ -39,14 +41,19 @@ export async function attempt(run: ActiveRun): Promise<Ended> {
     const submitted = run.insideIfAny?.settled();
     if (submitted !== undefined) await submitted;
   }
-  if (run.interruption !== null) {
-    // Interrupted from outside, those inside have ended before; by what came out of the body, they have not.
-    if (outcome.kind !== "interrupted") await interruptInside(run, interruptedByEndAround(run.interruption));
-    return endInterrupted(run);
-  }
+  // Interrupted from outside, those inside have ended before; by what came out of the body, they have not.
+  if (run.interruption !== null) return outcome.kind === "interrupted" ? endInterrupted(run) : endWithInside(run);
   // Suspended by its own code, which may have swallowed the error: somebody else starts it again.
   if (isSuspended(run)) throw new Pause({ run: run.record.name, state: run.record.state.name });
   return judge(run, outcome);
+}
+
+/** Ends what is under way inside the run, then the run. */
+async function endWithInside(run: ActiveRun): Promise<never> {
+  const { interruption } = run;
+  if (interruption !== null && !leavesRunAsItIs(interruption.error))
+    await interruptInside(run, interruptedByEndAround(interruption));
+  return endInterrupted(run);
 }
 
 const isSuspended = ({ subject, record: { state } }: ActiveRun): boolean =>
@@ -91,17 +98,16 @@ export const failedBefore = (run: ActiveRun, error: unknown): Ended => ({
 /**
  * As {@link failedBefore}, after the handlers have had their say; nothing retries it.
  *
- * @throws an exit that was asked for, once the run has ended
+ * @throws what interrupted the run, such as an exit that was asked for, once it has ended
  */
 export async function refuse(run: ActiveRun, error: unknown): Promise<Ended> {
-  if (isSystemExit(error)) {
-    run.interrupt(interruptedByExit(error));
-    return endInterrupted(run);
-  }
+  if (run.interruption === null && isSystemExit(error)) run.interrupt(interruptedByExit(error));
+  if (run.interruption !== null) return endInterrupted(run);
   const own = failedBefore(run, error);
   if (run.handlers.length === 0) return own;
   const { object } = run.subject;
-  const { state } = await inFrame(run.hookFrame, offer, run.handlers, object, run.record.state, own.state, run);
+  const pending = inFrame(run.hookFrame, offer, run.handlers, object, run.record.state, own.state, run);
+  const { state } = pending instanceof Promise ? await waitForCode(run, pending) : pending;
   return state === own.state || !state.isFinal() ? own : { state, returned: null, thrown: null };
 }
 

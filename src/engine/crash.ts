@@ -1,8 +1,6 @@
 import { messageOf } from "../base/errors.ts";
 import { redact } from "../base/redactor.ts";
 import { describe } from "../orchestration/final-state.ts";
-import { Crashed } from "../states/constructors.ts";
-import { keepThrown, type State } from "../states/state.ts";
 import type { RunChange } from "../runs/run-store.ts";
 import type { ActiveRun } from "./active-run.ts";
 import {
@@ -29,7 +27,6 @@ import {
 const STOP_SIGNALS: readonly NodeJS.Signals[] =
   process.platform === "win32" ? ["SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"] : ["SIGINT", "SIGTERM", "SIGHUP"];
 
-/** The Crashed state of a run that was ended from outside. */
 /**
  * The process ends now and nothing can wait any more: writes Crashed for every run under way, with the deliveries that
  * those states owe, and whatever the store still holds back. Functions cannot run; `throw new SystemExit()` is the way

@@ -50,7 +50,10 @@ function isPersisted(run: PlannedRun, services: ResultServices): boolean {
 }
 
 /** The nearest one that says something: the run itself, else those around it. */
-function inherited<K extends "resultStorage" | "resultSerializer">(run: PlannedRun, option: K): ResultOptions[K] | null {
+function inherited<K extends "resultStorage" | "resultSerializer">(
+  run: PlannedRun,
+  option: K,
+): ResultOptions[K] | null {
   for (let at: PlannedRun | undefined = run; at !== undefined; at = at.caller?.run) {
     const given: ResultOptions[K] = at.subject.object[option];
     if (given !== null) return given;

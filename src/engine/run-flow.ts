@@ -23,7 +23,7 @@ import { followEnded } from "./ended-by-others.ts";
 import { adopt, enter } from "./enter.ts";
 import { keepError, keepFlowResult } from "./kept-result.ts";
 import { offerFinal } from "./handlers.ts";
-import { interruptedByCancel, isSystemExit } from "./interruption.ts";
+import { interruptedByCancel } from "./interruption.ts";
 import { Abort } from "./leaving.ts";
 import { lineageOf, rememberOrigin } from "./lineage.ts";
 import { movedTo } from "./moved.ts";
@@ -209,7 +209,8 @@ async function terminal(run: ActiveRun, flow: AnyFlow, ended: Ended): Promise<En
   const handler = run.participants.terminal;
   if (handler === null) return ended;
   const children = (): readonly State[] => run.insideIfAny?.states() ?? [];
-  const offered = await inFrame(run.hookFrame, offerFinal, handler, flow, ended.state, children, run);
+  const pending = inFrame(run.hookFrame, offerFinal, handler, flow, ended.state, children, run);
+  const offered = pending instanceof Promise ? await waitForCode(run, pending) : pending;
   return offered.state === ended.state ? ended : { state: offered.state, returned: null, thrown: null };
 }
 

@@ -19,7 +19,6 @@ import type { EngineContext } from "./engine-context.ts";
 import { enter } from "./enter.ts";
 
 import { keepError, markKept } from "./kept-result.ts";
-import { isSystemExit } from "./interruption.ts";
 import { lineageOf, rememberOrigin } from "./lineage.ts";
 import { pauseTaskRun, whileFlowPauses } from "./pausing.ts";
 

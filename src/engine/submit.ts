@@ -55,7 +55,10 @@ export function submit({ kind, name, open, start }: Submission): Future {
  */
 export function mapRuns(
   args: readonly unknown[],
-  { skips, one }: { readonly skips: boolean; readonly one: (args: readonly unknown[], sources: readonly unknown[]) => Future },
+  {
+    skips,
+    one,
+  }: { readonly skips: boolean; readonly one: (args: readonly unknown[], sources: readonly unknown[]) => Future },
 ): FutureList | Promise<FutureList> {
   const frame = currentFrame();
   if (frame !== undefined) checkBoundary(frame);
@@ -74,4 +77,3 @@ export interface SubmittedCall {
   /** What `map` took the arguments from. */
   readonly sources?: readonly unknown[];
 }
-

@@ -7,6 +7,7 @@ import type { CallOptions, Ended } from "./definition.ts";
 import { endInterrupted, logEnd } from "./end.ts";
 import { enter } from "./enter.ts";
 import { offer } from "./handlers.ts";
+import { waitForCode } from "./user-code.ts";
 import { notReadyState, type Resolved, resolveUpstreams } from "./upstream.ts";
 
 /**
@@ -32,6 +33,8 @@ async function whenResolved(run: ActiveRun, pending: Promise<Resolved>): Promise
     // The call makes no sense, a promise in `waitFor` for instance.
     return endWithout(run, failedBefore(run, error).state);
   }
+  // What it waited for ended because everything around both is being ended.
+  if (run.interruption !== null) return endInterrupted(run);
   const ended = stateOf(resolved);
   if (ended !== null) return endWithout(run, ended);
   if (resolved.kind === "ready") run.args = resolved.args;
@@ -50,7 +53,8 @@ function stateOf(resolved: Resolved): State | null {
 /** The state that a run goes into without its body being called; handlers see it. */
 export async function endWithout(run: ActiveRun, state: State): Promise<Ended> {
   const from = run.record.state;
-  const { state: next } = await inFrame(run.hookFrame, offer, run.handlers, run.subject.object, from, state, run);
+  const offered = inFrame(run.hookFrame, offer, run.handlers, run.subject.object, from, state, run);
+  const { state: next } = offered instanceof Promise ? await waitForCode(run, offered) : offered;
   await enter(run, next);
   logEnd(run);
   const isOpen = !next.isFinal();

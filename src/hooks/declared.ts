@@ -30,6 +30,9 @@ export const declaredDeliveries = (parts: DeclaredParts): TransitionListener => 
 const matches = (hook: DeclaredHook, { from, to }: Transition): boolean =>
   hook.on.includes(to.type) || (hook.retries === true && isRetryDecision(from, to));
 
+/** Such a message says where a run stands; while it waits, a newer one makes it useless. */
+const isProgress = ({ from, to }: Transition): boolean => to.type === "RUNNING" || isRetryDecision(from, to);
+
 function requestFor(hook: DeclaredHook, move: Transition, parts: DeclaredParts): DeliveryRequest {
   const { run, to } = move;
   const options = readOptions(hook.options);
@@ -55,6 +58,7 @@ function requestFor(hook: DeclaredHook, move: Transition, parts: DeclaredParts):
     payload: runPayload({ template, severity: context.severity, vars: context.vars, context }),
     createdAtMs: nowMs,
     expiresAtMs: options.expiresInMs === undefined ? null : nowMs + options.expiresInMs,
+    coalesce: isProgress(move) ? "latest" : null,
   };
 }
 

@@ -125,7 +125,9 @@ beforeAll(async () => {
 /** Ids of the newest run of a flow, as `run ls --json` has it. */
 function newestOf(flowName: string): string[] {
   const listed = outputs.findLast((output) => output.what === "bellhop run ls --json: stdout")?.bytes.toString() ?? "";
-  const { data } = JSON.parse(listed) as { readonly data: readonly { readonly id: string; readonly flow_name: string }[] };
+  const { data } = JSON.parse(listed) as {
+    readonly data: readonly { readonly id: string; readonly flow_name: string }[];
+  };
   return data.filter((run) => run.flow_name === flowName).map(({ id }) => id);
 }
 

@@ -31,14 +31,31 @@ const attempt = async (fn: () => unknown): Promise<void> => {
 
 // A secret is known to a process once it has loaded it.
 for (const name of [
-  ...["secrettext", "secretmultiline", "secretnumerictext", "connection", "apikey", "emoji", "html", "slashes", "long"],
+  "secrettext",
+  "secretmultiline",
+  "secretnumerictext",
+  "connection",
+  "apikey",
+  "emoji",
+  "html",
+  "slashes",
+  "long",
   "json",
 ])
   await Block.load(`secret/${name}`);
 await Block.load("slack-webhook/ops");
 const known = [
-  ...[SECRETS.secretText, SECRETS.secretMultiline, SECRETS.secretNumericText, SECRETS.connection, SECRETS.apiKey],
-  ...[SECRETS.emoji, SECRETS.html, SECRETS.slashes, SECRETS.long, SECRETS.jsonSecret, SECRETS.slackUrlPath],
+  SECRETS.secretText,
+  SECRETS.secretMultiline,
+  SECRETS.secretNumericText,
+  SECRETS.connection,
+  SECRETS.apiKey,
+  SECRETS.emoji,
+  SECRETS.html,
+  SECRETS.slashes,
+  SECRETS.long,
+  SECRETS.jsonSecret,
+  SECRETS.slackUrlPath,
 ];
 const all = known.join(" | ");
 
@@ -71,15 +88,21 @@ for (const storage of storages) {
 const keys = flow({ name: "keys" }, async () => {
   for (const secret of known) {
     await task({ name: "by-function", cacheKeyFn: () => `key ${secret}` }, () => 1)();
-    await task({ name: "by-template", resultStorageKey: "at {parameters.text}" }, (_: { text: string }) => 1)({
+    await task(
+      { name: "by-template", resultStorageKey: "at {parameters.text}" },
+      (_given: { text: string }) => 1,
+    )({
       text: secret,
     });
-    await task({ name: "by-policy", cachePolicy: INPUTS.plus(cachePolicy(() => secret)) }, (_: string) => 1)(secret);
+    await task(
+      { name: "by-policy", cachePolicy: INPUTS.plus(cachePolicy(() => secret)) },
+      (_given: string) => 1,
+    )(secret);
     const throwing = (): never => {
       throw new Error(`no key for ${secret}`);
     };
     await task({ name: "no-key", cacheKeyFn: throwing }, () => 1)();
-    await task({ name: "not-hashable", cachePolicy: INPUTS }, (_: object) => 1)({ [secret]: () => 1 });
+    await task({ name: "not-hashable", cachePolicy: INPUTS }, (_given: object) => 1)({ [secret]: () => 1 });
     await task({ name: "not-kept", persistResult: true }, () => ({ [secret]: () => 1 }))();
     await transaction({ key: `import ${secret}`, isolationLevel: "SERIALIZABLE" }, (txn) => txn.stage(secret));
   }
@@ -113,7 +136,12 @@ await transactions();
 // In what a run is given while it runs.
 const asks = flow({ name: "asks" }, async (index: number) =>
   pauseFlowRun({
-    waitForInput: z.object({ note: z.string().default(known[index] ?? "").describe(known[index] ?? "") }),
+    waitForInput: z.object({
+      note: z
+        .string()
+        .default(known[index] ?? "")
+        .describe(known[index] ?? ""),
+    }),
     timeout: 60,
     pollInterval: 0.05,
   }),
@@ -141,7 +169,7 @@ async function attemptResume(id: string, secret: string): Promise<boolean> {
 // In the lineage of task runs, and in tags.
 const lineage = flow({ name: "lineage", tags: known }, async () => {
   const one = task({ name: "one", persistResult: true }, () => ({ rows: 1 }));
-  const takes = task({ name: "takes", taskRunName: "takes {arg0}" }, (_: unknown) => 1);
+  const takes = task({ name: "takes", taskRunName: "takes {arg0}" }, (_given: unknown) => 1);
   for (const secret of known) {
     const future = one.submit();
     await takes.submit({ [secret]: future }).wait();

@@ -151,8 +151,12 @@ describe("a flow that is retried", () => {
     expect(await wired.within(() => around())).toEqual([1, 6]);
     expect(ran).toEqual(["kept", "lost", "fails", "fails", "fails", "lost", "fails", "fails", "fails"]);
     expect((await wired.taskRuns("retried")).map((run) => `${run.taskName} ${run.state.name}`)).toEqual([
-      ...["kept Completed", "lost Completed", "fails Failed"],
-      ...["kept Cached", "lost Completed", "fails Completed"],
+      "kept Completed",
+      "lost Completed",
+      "fails Failed",
+      "kept Cached",
+      "lost Completed",
+      "fails Completed",
     ]);
   });
 

@@ -172,6 +172,35 @@ describe("cancelling a flow run that another process executes", () => {
     expect(await two.states("flaky")).toEqual(["Pending", "Running", "AwaitingRetry", "Cancelling", "Cancelled"]);
   });
 
+  it("ends tasks that wait: for another one, for their turn, and for their next attempt", async () => {
+    const { body, entered } = gate();
+    let attempts = 0;
+    const slow = task({ name: "slow" }, body);
+    const after = task({ name: "after" }, (value: unknown) => value);
+    const flaky = task({ name: "flaky", retries: 3, retryDelaySeconds: 600 }, () => {
+      attempts += 1;
+      throw new Error("no");
+    });
+    const turn = task({ name: "turn" }, () => "must not run");
+    const waiting = flow({ name: "waiting", maxConcurrentTasks: 2 }, async () => {
+      const first = slow.submit();
+      const futures = [first, flaky.submit(), after.submit(first), turn.submit()];
+      await Promise.all(futures.map((future) => future.wait()));
+    });
+    const called = watch(two.within(() => waiting()));
+    await two.clock.until(() => entered() && attempts === 1);
+    await two.clock.settle(40);
+
+    await cancelOutside("waiting");
+    await two.noticed();
+
+    expect(called.error).toMatchObject({ name: "CancelledRun" });
+    expect(attempts).toBe(1);
+    const ends = (await two.tasks("waiting")).map(({ taskName, state }) => `${taskName} ${state.name}`);
+    expect(ends.toSorted()).toEqual(["after Cancelled", "flaky Cancelled", "slow Cancelled", "turn Cancelled"]);
+    expect((await two.run("waiting")).state.name).toBe("Cancelled");
+  });
+
   it("ends a run that is paused, with its hooks", async () => {
     const cancelled: string[] = [];
     const paused = flow(

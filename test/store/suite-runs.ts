@@ -203,6 +203,68 @@ export function runStoreSuite(open: StoreOpener): void {
       expect(await outbox.list()).toEqual([]);
     });
 
+    it("drops what was written behind for a task run that another process has ended, and nothing else", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const [lost, other] = [aTaskRun({ state: aState({ type: "RUNNING" }) }), aTaskRun()];
+      await runs.commit(aChange(lost));
+      const crashed = aState({ type: "CRASHED", timestampMicros: later(5) });
+      await runs.commit(aChange(lost, crashed, { follows: lost.state.id }));
+
+      runs.record(aChange(lost, aState({ timestampMicros: later(9) }), { follows: lost.state.id }));
+      runs.record(aChange(other));
+
+      await expect(runs.flush()).resolves.toBeUndefined();
+      expect((await runs.readTaskRun(lost.id))?.state.type).toBe("CRASHED");
+      expect(await runs.readTaskRun(other.id)).not.toBeNull();
+    });
+
+    it("stores what a process leaves at its exit without the runs that another one has moved or ended", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const running = aState({ type: "RUNNING" });
+      const [ended, moved, own] = [aFlowRun({ state: running }), aFlowRun(), aFlowRun()];
+      for (const run of [ended, moved, own]) await runs.commit(aChange(run));
+      for (const [run, type] of [
+        [ended, "FAILED"],
+        [moved, "CANCELLING"],
+      ] as const)
+        await runs.commit(aChange(run, aState({ type, timestampMicros: later(5) }), { follows: run.state.id }));
+
+      runs.commitSync(
+        [ended, moved, own].map((run) =>
+          aChange(run, aState({ type: "CRASHED", timestampMicros: later(9) }), { follows: run.state.id }),
+        ),
+      );
+
+      const types = await Promise.all(
+        [ended, moved, own].map(async ({ id }) => (await runs.readFlowRun(id))?.state.type),
+      );
+      expect(types).toEqual(["FAILED", "CANCELLING", "CRASHED"]);
+    });
+
+    it("stores the state of the task run that stands for a nested flow run only together with that run's own", async () => {
+      await using fixture = await open();
+      const { runs } = fixture.store;
+      const tracking = aTaskRun({ state: aState({ type: "RUNNING" }) });
+      const nested = aFlowRun({ state: aState({ type: "RUNNING" }), parentTaskRunId: tracking.id });
+      await runs.commit(aChange(tracking));
+      await runs.commit(aChange(nested));
+      const end = (type: "CANCELLED" | "COMPLETED", at: number, follows: string) =>
+        runs.commit({
+          ...aChange(nested, aState({ type, timestampMicros: later(at) }), { follows }),
+          mirrored: aChange(tracking, aState({ type, timestampMicros: later(at) }), { follows: tracking.state.id }),
+        });
+      const cancelling = aState({ type: "CANCELLING", timestampMicros: later(1) });
+      await runs.commit(aChange(nested, cancelling, { follows: nested.state.id }));
+
+      await expect(end("COMPLETED", 2, nested.state.id)).rejects.toMatchObject({ code: "run_moved" });
+      const refused = (await runs.readTaskRun(tracking.id))?.state.type;
+      await end("CANCELLED", 3, cancelling.id);
+
+      expect([refused, (await runs.readTaskRun(tracking.id))?.state.type]).toEqual(["RUNNING", "CANCELLED"]);
+    });
+
     it("leaves a final state for one that follows it, as when a completed task is rolled back", async () => {
       await using fixture = await open();
       const { runs } = fixture.store;

@@ -35,7 +35,7 @@ export async function openTables(flags: ConfigInput = {}) {
     within: <T>(fn: () => T): T => withHub(hub, fn),
     finish,
     // What is being sent is given a while, which has to pass.
-    [Symbol.asyncDispose]: async () => void (await finish(test[Symbol.asyncDispose]())),
+    [Symbol.asyncDispose]: async () => void (await finish(Promise.resolve(test[Symbol.asyncDispose]()))),
     /** State names of the only run of each task with this name in the newest run of the flow. */
     statesOfTask: async (flowName: string, taskName: string): Promise<string[][]> => {
       const all = (await test.stored.taskRuns(flowName)).filter((run) => run.taskName === taskName);

@@ -14,6 +14,7 @@ import {
   Paused,
   PausedRun,
   Pending,
+  raiseStateError,
   Running,
   Scheduled,
   type State,
@@ -445,5 +446,60 @@ describe("the result of a run", () => {
     await expect(failed.stored?.result()).rejects.toThrow("Flow run failed with Error: gone");
     await expect(crashed.result()).rejects.toBeInstanceOf(CrashedRun);
     await expect(crashed.result()).rejects.toThrow("gone too");
+  });
+});
+
+describe("the error of a state that a flow returns", () => {
+  const error = new Error("attached");
+  it.each([
+    { what: "the error attached", make: () => Failed({ data: error }), is: { message: "attached" }, kind: Error },
+    { what: "a wrapper with the message", make: () => Failed({ message: "m" }), is: { message: "m" }, kind: FailedRun },
+    { what: "a wrapper without one", make: () => Failed(), is: { message: "The run failed." }, kind: FailedRun },
+    { what: "a wrapper for a crash", make: () => Crashed({ message: "m" }), is: { message: "m" }, kind: CrashedRun },
+    {
+      what: "a wrapper for a cancellation",
+      make: () => Cancelled(),
+      is: { code: "cancelled_run" },
+      kind: CancelledRun,
+    },
+    { what: "a wrapper with a text", make: () => Crashed({ data: "text" }), is: { message: "text" }, kind: CrashedRun },
+    { what: "that of a state in it", make: () => Failed({ data: Failed({ data: error }) }), is: error, kind: Error },
+    {
+      what: "that of the first of several that did not succeed",
+      make: () => Failed({ data: [Completed(), Paused(), Crashed({ message: "c" }), Failed({ data: error })] }),
+      is: { message: "c" },
+      kind: CrashedRun,
+    },
+    {
+      what: "the same for a Set",
+      make: () => Failed({ data: new Set([Completed(), Cancelled({ message: "c" })]) }),
+      is: { message: "c" },
+      kind: CancelledRun,
+    },
+    {
+      what: "one that says that none is at fault",
+      make: () => Failed({ data: [Completed()] }),
+      is: { code: "state_group" },
+      kind: Error,
+    },
+    {
+      what: "a TypeError that names what is there",
+      make: () => Failed({ data: new Map() }),
+      is: { message: expect.stringContaining("Map") },
+      kind: TypeError,
+    },
+  ])("is $what", async ({ make, is, kind }) => {
+    const { called } = await asFlow(make);
+
+    expect(called).toMatchObject({ status: "rejected", reason: expect.any(kind) });
+    expect(called).toMatchObject({ reason: is });
+  });
+
+  it("is none for a state that did not fail: asking for it throws, raising it does nothing", async () => {
+    const { state } = await asFlow(() => 1);
+
+    expect(() => stateError(state)).toThrow("COMPLETED");
+    expect(() => raiseStateError(state)).not.toThrow();
+    expect(() => raiseStateError(Failed({ data: error }))).toThrow(error);
   });
 });

@@ -388,7 +388,7 @@ describe("a commit that fails", () => {
     expect(await wired.history("child-fails", "a")).toEqual(["Pending", "Running", "Completed"]);
     expect(await wired.history("child-fails", "b")).toEqual(["Pending", "Running", "Completed", "RolledBack"]);
     expect(await wired.history("child-fails", "c")).toEqual(["Pending", "Running", "Completed"]);
-    const [run] = (await wired.taskRuns("child-fails")).filter(({ taskName }) => taskName === "b");
+    const run = (await wired.taskRuns("child-fails")).find(({ taskName }) => taskName === "b");
     expect(wired.lines).toContainEqual({
       level: "error",
       message: "a transaction inside this one could not be committed",
@@ -409,7 +409,7 @@ describe("a commit that fails", () => {
   });
 
   it("because the value cannot be kept undoes the task, and the run completes", async () => {
-    const odd = step("odd", { persistResult: true }).withOptions({ name: "odd" });
+    const odd = step("odd", { persistResult: true });
     const keepsFunction = task(
       { name: "keeps-function", persistResult: true, onRollback: [() => void ran.push("undo")] },
       () => () => 1,
@@ -547,7 +547,7 @@ describe("a task that fails", () => {
   });
 
   it("by returning a Failed state is staged and committed like any value, and its result is not kept for others", async () => {
-    const gives = step("gives").withOptions({ name: "gives" });
+    const gives = step("gives");
     const returnsFailed = task(
       {
         name: "returns-failed",
@@ -590,8 +590,15 @@ describe("a task that fails", () => {
     );
 
     expect(ran).toEqual([
-      ...["a", "inside 1", "undo inside 1", "inside 2", "b"],
-      ...["commit a", "commit inside 2", "commit flaky", "commit b"],
+      "a",
+      "inside 1",
+      "undo inside 1",
+      "inside 2",
+      "b",
+      "commit a",
+      "commit inside 2",
+      "commit flaky",
+      "commit b",
     ]);
     expect(await wired.history("D7", "flaky")).toEqual(["Pending", "Running", "Retrying", "Completed"]);
     expect(await wired.history("D7", "a")).toEqual(["Pending", "Running", "Completed"]);

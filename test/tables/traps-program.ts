@@ -28,8 +28,6 @@ function nested(body: () => unknown): Promise<unknown> {
   return flow({ name: "outer", ...hooks }, () => inner())();
 }
 
-const step = task({ name: "step" }, () => say("step"));
-
 const MODES: Readonly<Record<string, () => unknown>> = {
   nested: () => nested(forever),
   "exit-in-body": () => nested(() => process.exit(3)),
@@ -47,11 +45,15 @@ const MODES: Readonly<Record<string, () => unknown>> = {
     ];
     return flow({ name: "done", onRunning: broken, onCompletion: [...broken, told] }, () => 1)();
   },
-  "slow-last-hook": () => flow({ name: "done", onCompletion: [forever], onCrashed: [told] }, () => 1)(),
-  swallows: () =>
-    flow({ name: "swallowing", ...hooks }, async () => {
-      await forever.call(null).catch(() => undefined);
-    })(),
+  "slow-last-hook": () => {
+    const hook = async (): Promise<void> => {
+      say("ready");
+      // The listener goes away as soon as the signal is there.
+      while (process.listenerCount("SIGTERM") > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      say("hook done");
+    };
+    return flow({ name: "done", onCompletion: [hook], onCrashed: [told] }, () => 1)();
+  },
   "swallows-calls": () =>
     flow({ name: "swallowing", ...hooks }, async () => {
       say("ready");
@@ -64,7 +66,6 @@ const MODES: Readonly<Record<string, () => unknown>> = {
         }
       }
     })(),
-  step: () => flow({ name: "stepping" }, () => step())(),
 };
 
 await new Inbox({}).save({ name: "ops", overwrite: true });

@@ -45,7 +45,8 @@ create table destinations (
   failing_since_ms integer,
   last_success_ms integer,
   last_told_ms integer,
-  disabled_reason text
+  disabled_reason text,
+  memory text not null
 ) strict;
 
 -- after_state_seq: the newest state when the event was stored, so that events and states can be read as one feed.

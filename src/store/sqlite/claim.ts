@@ -44,8 +44,8 @@ class Taking {
   readonly #claim: Claim;
   readonly #isFlying: boolean;
   readonly #taken = new Set<number>();
-  /** Unfinished deliveries of subjects of which more than the head was looked at; null: the subject waits. */
-  readonly #lines = new Map<string, readonly { readonly seq: number }[] | null>();
+  /** What is left to take of subjects of which more than the head is due, in order of arrival; nothing if it must wait. */
+  readonly #lines = new Map<string, sql.InLine[]>();
   #isOver = false;
 
   constructor(db: Database, request: Claim, isFlying: boolean) {
@@ -71,19 +71,20 @@ class Taking {
     if (!isSuspect || (this.#taken.size === 0 && !this.#isFlying)) this.#taken.add(seq);
   }
 
-  /** Takes a delivery and, before it, whatever of its subject came earlier, however light: they go together or not at all. */
+  /** Takes a delivery after whatever of its subject came before it, however light that is. */
   #takeLine({ seq, subject }: sql.Candidate): void {
     const { destination, nowMs, limit } = this.#claim;
-    if (this.#lines.get(subject) === null) return;
-    const line = this.#db.all(sql.LINE, destination, subject, limit + this.#taken.size);
-    for (const earlier of line) {
-      if (earlier.seq > seq || this.#isOver || this.#taken.size >= limit) return;
-      if (this.#taken.has(earlier.seq)) continue;
-      if (earlier.status !== "queued" || earlier.nextAttemptAtMs > nowMs) {
-        this.#lines.set(subject, null);
-        return;
-      }
-      this.#take(earlier);
+    let line = this.#lines.get(subject);
+    if (line === undefined) {
+      line = this.#db.all(sql.LINE, destination, subject, limit).filter((one) => !this.#taken.has(one.seq));
+      this.#lines.set(subject, line);
+    }
+    for (let next = line[0]; next !== undefined && next.seq <= seq; next = line[0]) {
+      // All of them wait for one that is out, or is queued for later.
+      if (next.status !== "queued" || next.nextAttemptAtMs > nowMs) line.length = 0;
+      else this.#take(next);
+      if (this.#isOver || this.#taken.size >= limit) return;
+      line.shift();
     }
   }
 }

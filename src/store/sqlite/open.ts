@@ -4,6 +4,9 @@ import type { Random } from "../../base/random.ts";
 import type { BlockStore } from "../../block/block-store.ts";
 import type { InboxStore } from "../../channel/inbox-store.ts";
 import type { OutboxStore } from "../../delivery/outbox-store.ts";
+import { PayloadKeys } from "../../delivery/payload-keys.ts";
+import type { Vault } from "../../block/vault.ts";
+import type { EventStore } from "../../events/event-store.ts";
 import type { RecordPlace } from "../../results/record-rows.ts";
 import { openSharedLocks } from "../../results/shared-locks.ts";
 import type { LeaseStore } from "../../runs/lease-store.ts";
@@ -14,11 +17,13 @@ import { openBlockStore } from "./block-store.ts";
 import { connect, type Durability } from "./connect.ts";
 import type { Database } from "./database.ts";
 import { openEnqueued } from "./enqueued.ts";
+import { openEventStore } from "./event-store.ts";
 import { type HealthOptions, readHealth } from "./health.ts";
 import { openInboxStore } from "./inbox-store.ts";
 import { openLeaseStore } from "./lease-store.ts";
 import { openLockRows } from "./lock-store.ts";
 import { openLogStore } from "./log-store.ts";
+import { openPayloadKeyRows, sealPayloadsOf } from "./outbox-payloads.ts";
 import { openOutboxStore } from "./outbox-store.ts";
 import { openResultRows } from "./result-store.ts";
 import { openRunStore } from "./run-store.ts";
@@ -35,12 +40,18 @@ export interface SqliteStoreOptions {
    * waits for each commit pays about 0.4 ms with `full` and 0.15 ms with `normal`; group commit shares that among all.
    */
   readonly durability?: Durability;
+  /**
+   * Gives the keys that messages are sealed with while they wait here. Asked when the first message can come, not before.
+   * Absent: messages are stored as they are.
+   */
+  readonly vault?: () => Pick<Vault, "active" | "open">;
 }
 
 /** All ports on one SQLite file, which several processes may open at once. Disposing writes what is queued, then closes. */
 export interface SqliteStore extends AsyncDisposable {
   readonly runs: RunStore;
   readonly outbox: OutboxStore;
+  readonly events: EventStore;
   readonly blocks: BlockStore;
   readonly leases: LeaseStore;
   readonly inbox: InboxStore;
@@ -79,6 +90,14 @@ function closing(session: Session, writer: Database): { close: () => Promise<voi
   };
 }
 
+function openPayloadKeys(session: Session, writer: Database, { vault }: SqliteStoreOptions): PayloadKeys | undefined {
+  if (vault === undefined) return undefined;
+  const { clock, log } = session;
+  const keys = new PayloadKeys({ vault, rows: openPayloadKeyRows(session), clock, log });
+  sealPayloadsOf(writer, keys);
+  return keys;
+}
+
 /**
  * Opens the embedded store, and makes it or brings its schema up to date where that is needed.
  *
@@ -89,10 +108,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   const writer = await connect(path, durability, { clock, random });
   const session = openSession({ writer, clock, random, log });
   const enqueued = openEnqueued();
+  const keys = openPayloadKeys(session, writer, options);
   const { close, closeSync } = closing(session, writer);
   return {
-    runs: openRunStore(session, enqueued),
-    outbox: openOutboxStore(session, enqueued),
+    runs: openRunStore(session, enqueued, keys),
+    outbox: openOutboxStore(session, enqueued, keys),
+    events: openEventStore(session),
     blocks: openBlockStore(session),
     leases: openLeaseStore(session),
     inbox: openInboxStore(session),

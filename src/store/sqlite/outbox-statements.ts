@@ -83,11 +83,15 @@ export const CANDIDATES = query<
    order by d.priority, d.seq limit ?`,
 );
 
+export interface InLine {
+  readonly seq: number;
+  readonly status: DeliveryStatus;
+  readonly nextAttemptAtMs: number;
+  readonly processEnds: number;
+}
+
 /** The unfinished deliveries of one subject in order of arrival. */
-export const LINE = query<
-  [destination: string, subject: string, limit: number],
-  { seq: number; status: DeliveryStatus; nextAttemptAtMs: number; processEnds: number }
->(
+export const LINE = query<[destination: string, subject: string, limit: number], InLine>(
   `select seq, status, next_attempt_at_ms as nextAttemptAtMs, process_ends as processEnds
    from deliveries indexed by deliveries_line
    where destination = ? and subject = ? and is_open = 1 order by seq limit ?`,

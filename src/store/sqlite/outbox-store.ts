@@ -1,86 +1,47 @@
-import { BellhopError } from "../../base/errors.ts";
-import { canMove, type Delivery, type DeliveryStatus, type Settlement } from "../../delivery/delivery.ts";
-import type { DeliveryFilter, OutboxStore } from "../../delivery/outbox-store.ts";
+import type { Delivery, DeliveryStatus } from "../../delivery/delivery.ts";
+import type { DeliveryFilter, DeliverySelection, OutboxStore, ReplayProgress, Which } from "../../delivery/outbox-store.ts";
+import type { PayloadKeys } from "../../delivery/payload-keys.ts";
 import { claim } from "./claim.ts";
 import { type Database, toJson } from "./database.ts";
 import type { Enqueued } from "./enqueued.ts";
-import { insertAttempt, prepareJournal, toAttempt, toDelivery, type DeliveryRow } from "./outbox-rows.ts";
+import { listHealth, prepareHealth, readHealth } from "./outbox-health.ts";
+import { prepareEvent } from "./event-rows.ts";
+import { prepareJournal, prepareRequest } from "./outbox-insert.ts";
+import * as move from "./outbox-moves.ts";
+import { toDeliveries } from "./outbox-payloads.ts";
+import { type DeliveryRow, toAttempt } from "./outbox-rows.ts";
+import { readStats } from "./outbox-stats.ts";
 import * as sql from "./outbox-statements.ts";
 import { idRange, pageSize } from "./page.ts";
 import type { Session } from "./session.ts";
 
-/** @throws delivery_move_refused */
-function checkMove(id: string, from: DeliveryStatus | undefined, to: DeliveryStatus): void {
-  if (from !== undefined && canMove(from, to)) return;
-  throw new BellhopError("delivery_move_refused", { deliveryId: id, from: from ?? "not stored", to });
-}
+const LISTS: Readonly<Record<Exclude<DeliveryStatus, "delivered">, typeof sql.LIST_QUEUED>> = {
+  queued: sql.LIST_QUEUED,
+  sending: sql.LIST_SENDING,
+  dead: sql.LIST_DEAD,
+  suppressed: sql.LIST_SUPPRESSED,
+};
 
-/** A settlement with its JSON as it is stored; `payload` is null where it stays. */
-interface PreparedSettlement {
-  readonly settlement: Settlement;
-  readonly outcome: string;
-  readonly payload: string | null;
-}
-
-const prepare = (settlement: Settlement): PreparedSettlement => ({
-  settlement,
-  outcome: toJson(settlement.attempt.outcome),
-  payload: settlement.payload === undefined ? null : toJson(settlement.payload),
-});
-
-/** @throws delivery_move_refused; nothing of the batch is written then */
-function settleOne(db: Database, { settlement, outcome, payload }: PreparedSettlement): void {
-  const { attempt, to, uncertain, reason, providerId, detail } = settlement;
-  const now = db.get(sql.WHERE_NOW, attempt.deliveryId);
-  checkMove(attempt.deliveryId, now?.status, to);
-  if (now === undefined) return;
-  const endedAtMs = Math.round(attempt.startedAtMs + attempt.durationMs);
-  // Waits come from a random back-off; never early.
-  const nextAttemptAtMs = Math.ceil(settlement.nextAttemptAtMs);
-  insertAttempt(db, now.seq, attempt, outcome);
-  db.run(
-    sql.SETTLE,
-    to,
-    attempt.number,
-    nextAttemptAtMs,
-    Number(uncertain),
-    reason,
-    providerId,
-    detail,
-    endedAtMs,
-    now.seq,
-  );
-  if (payload !== null) db.run(sql.SET_PAYLOAD, payload, now.seq);
-}
-
-/** Ends what may end from where it is; what has ended already stays as it ended. */
-function retireOne(
-  db: Database,
-  id: string,
-  end: { to: DeliveryStatus; reason: Delivery["reason"]; detail: string; nowMs: number },
-): void {
-  const now = db.get(sql.WHERE_NOW, id);
-  if (now === undefined || !canMove(now.status, end.to)) return;
-  db.run(sql.RETIRE, end.to, end.reason, end.detail, end.nowMs, now.seq);
-}
-
-/** Destination of the delivery that was queued again, or null when it is not one that can be. */
-function replayOne(db: Database, id: string, nowMs: number): string | null {
-  const now = db.get(sql.WHERE_NOW, id);
-  // From `sending` it would move too, but that one is in flight.
-  if (now === undefined || now.status === "sending" || !canMove(now.status, "queued")) return null;
-  return db.get(sql.REPLAY, nowMs, now.seq)?.destination ?? null;
-}
+const narrowing = (selection: DeliverySelection) =>
+  [
+    selection.destination ?? "",
+    selection.flowRunId ?? "",
+    selection.reason ?? "",
+    selection.sinceMs ?? null,
+    selection.untilMs ?? null,
+  ] as const;
 
 function list(db: Database, filter: DeliveryFilter): DeliveryRow[] {
-  const { status = [], destination = "", flowRunId } = filter;
+  const { status = [], flowRunId } = filter;
   const { take, skip } = pageSize(filter);
   const statuses = toJson(status);
-  if (flowRunId !== undefined) return db.all(sql.LIST_OF_RUN, flowRunId, destination, statuses, take, skip);
-  if (status.length === 0 || status.includes("delivered"))
-    return db.all(sql.LIST_NEWEST, destination, statuses, take, skip);
+  const narrowed = narrowing(filter);
+  if (flowRunId !== undefined) return db.all(sql.LIST_OF_RUN, ...narrowed, statuses, take, skip);
+  const few = [...new Set(status)].filter((one) => one !== "delivered");
+  if (status.length === 0 || few.length < new Set(status).size)
+    return db.all(sql.LIST_NEWEST, ...narrowed, statuses, take, skip);
   // The undelivered are few among many: each status by its index, then merged.
-  const rows = [...new Set(status)].flatMap((one) => db.all(sql.LIST_OF_STATUS, one, destination, skip + take));
+  const rows = few.flatMap((one) => db.all(LISTS[one], ...narrowed, skip + take));
   return rows.sort((a, b) => b.seq - a.seq).slice(skip, skip + take);
 }
 
@@ -92,10 +53,98 @@ function find(db: Database, idOrPart: string): DeliveryRow | null {
   return first !== undefined && second === undefined ? first : null;
 }
 
-const orNull = (row: DeliveryRow | null | undefined): Delivery | null => (row == null ? null : toDelivery(row));
+/** Deliveries queued again in one transaction, so that a long replay never holds up who sends. */
+const REPLAY_BATCH = 200;
 
-export function openOutboxStore({ queue, read, clock }: Session, enqueued: Enqueued): OutboxStore {
+function findGivenUp(db: Database, which: Which): readonly number[] {
+  if ("ids" in which) return db.all(sql.SEQS_OF_IDS, toJson(which.ids)).map((row) => row.seq);
+  const statuses = which.status ?? ["dead"];
+  const found = statuses.flatMap((status) => db.all(sql.GIVEN_UP, ...narrowing(which), status));
+  return found.map((row) => row.seq).toSorted((a, b) => a - b);
+}
+
+interface Replay {
+  readonly which: Which;
+  readonly nowMs: number;
+  readonly onProgress: ((progress: ReplayProgress) => void) | undefined;
+}
+
+async function replay({ which, nowMs, onProgress }: Replay, { read, queue }: Session, enqueued: Enqueued) {
+  const seqs = await read((db) => findGivenUp(db, which));
+  let replayed = 0;
+  let skipped = "ids" in which ? new Set(which.ids).size - seqs.length : 0;
+  for (let from = 0; from < seqs.length; from += REPLAY_BATCH) {
+    const batch = seqs.slice(from, from + REPLAY_BATCH);
+    const destinations = await queue.submit(
+      (db) => move.replay(db, batch, nowMs),
+      (queued) => enqueued.tell(queued),
+    );
+    replayed += destinations.length;
+    skipped += batch.length - destinations.length;
+    onProgress?.({ replayed, skipped });
+  }
+  return replayed;
+}
+
+/** The moves of the dispatcher's side. */
+function moves({ queue, clock }: Session, enqueued: Enqueued, keys: PayloadKeys | undefined) {
+  const tell = (destinations: readonly string[]): void => enqueued.tell(destinations);
   return {
+    claim: async (request) => toDeliveries(await queue.submit((db) => claim(db, request)), keys),
+
+    settle: async (settlements, leaseId, health = []) => {
+      if (settlements.length + health.length === 0) return;
+      const batch = settlements.map(move.prepareSettlement);
+      const healths = health.map(prepareHealth);
+      await queue.submit((db) => {
+        const destinations = batch.flatMap((prepared) => move.settle(db, prepared, leaseId));
+        for (const write of healths) write(db);
+        return destinations;
+      }, tell);
+    },
+
+    release: async (ids, nextAttemptAtMs, leaseId) => {
+      const request = { ids: [...ids], nextAttemptAtMs, leaseId, nowMs: clock.now() };
+      if (ids.length > 0) await queue.submit((db) => move.release(db, request));
+    },
+
+    retire: async (ids, { also = [], ...end }, leaseId) => {
+      const request = { ...end, ids: [...ids], leaseId, nowMs: clock.now() };
+      const requests = also.map(prepareRequest);
+      if (ids.length === 0) return;
+      await queue.submit((db) => {
+        move.retire(db, request);
+        return requests.filter((one) => one.insert(db)).map((one) => one.destination);
+      }, tell);
+    },
+
+    recover: async (leaseId, nowMs) => (await queue.submit((db) => move.recover(db, leaseId, nowMs), tell)).length,
+    pause: (destination, untilMs) => queue.submit((db) => void db.run(sql.PAUSE, destination, Math.ceil(untilMs))),
+    cancel: (ids) => {
+      const [copy, nowMs] = [[...ids], clock.now()];
+      return queue.submit((db) => move.cancel(db, copy, nowMs));
+    },
+    writeHealth: async (health, { also = [], events = [] } = {}) => {
+      const copy = { ...health };
+      const requests = also.map(prepareRequest);
+      const stored = events.map(prepareEvent);
+      await queue.submit((db) => {
+        writeHealth(db, copy);
+        for (const store of stored) store(db);
+        return requests.filter((request) => request.insert(db)).map((request) => request.destination);
+      }, tell);
+    },
+  } satisfies Partial<OutboxStore>;
+}
+
+/** @param keys Absent: payloads are stored as they are. */
+export function openOutboxStore(session: Session, enqueued: Enqueued, keys?: PayloadKeys): OutboxStore {
+  const { queue, read, readCommitted } = session;
+  const opened = async (rows: readonly DeliveryRow[]): Promise<Delivery[]> => toDeliveries(rows, keys);
+  const firstOf = async (row: DeliveryRow | null | undefined): Promise<Delivery | null> =>
+    row == null ? null : ((await opened([row]))[0] ?? null);
+  return {
+    ...moves(session, enqueued, keys),
     due: () =>
       read((db) =>
         db.all(sql.DUE).map(({ destination, dueAtMs, pausedUntilMs }) => ({
@@ -103,55 +152,20 @@ export function openOutboxStore({ queue, read, clock }: Session, enqueued: Enque
           dueAtMs: Math.max(dueAtMs, pausedUntilMs),
         })),
       ),
-    claim: (request) => queue.submit((db) => claim(db, request)),
-
-    settle: async (settlements) => {
-      if (settlements.length === 0) return;
-      const batch = settlements.map(prepare);
-      await queue.submit((db) => {
-        for (const prepared of batch) settleOne(db, prepared);
-      });
+    journal: (delivery, attempt) => {
+      // Written within 50 ms; until then there is a key, or nobody has one.
+      void keys?.ready();
+      queue.append(prepareJournal(delivery, attempt));
     },
+    replay: (which, nowMs, onProgress) => replay({ which, nowMs, onProgress }, session, enqueued),
 
-    release: async (ids, nextAttemptAtMs) => {
-      if (ids.length === 0) return;
-      await queue.submit((db) => {
-        for (const id of ids) db.run(sql.RELEASE, Math.ceil(nextAttemptAtMs), clock.now(), id);
-      });
-    },
-
-    retire: async (ids, to, reason, detail) => {
-      if (ids.length === 0) return;
-      const end = { to, reason, detail, nowMs: clock.now() };
-      await queue.submit((db) => {
-        for (const id of ids) retireOne(db, id, end);
-      });
-    },
-
-    recover: async (leaseId, nowMs) => {
-      const recovered = await queue.submit(
-        (db) => db.all(sql.RECOVER, nowMs, nowMs, leaseId).map((row) => row.destination),
-        (destinations) => enqueued.tell(destinations),
-      );
-      return recovered.length;
-    },
-
-    pause: (destination, untilMs) => queue.submit((db) => void db.run(sql.PAUSE, destination, Math.ceil(untilMs))),
-
-    journal: (delivery, attempt) => queue.append(prepareJournal(delivery, attempt)),
-
-    replay: async (id, nowMs) => {
-      const destination = await queue.submit(
-        (db) => replayOne(db, id, nowMs),
-        (replayed) => enqueued.tell(replayed === null ? [] : [replayed]),
-      );
-      return destination !== null;
-    },
-
-    read: (id) => read((db) => orNull(db.get(sql.READ, id))),
-    find: (idOrPrefix) => read((db) => orNull(find(db, idOrPrefix))),
-    list: (filter = {}) => read((db) => db.snapshot(() => list(db, filter)).map(toDelivery)),
+    read: async (id) => firstOf(await read((db) => db.get(sql.READ, id))),
+    find: async (idOrPrefix) => firstOf(await read((db) => find(db, idOrPrefix))),
+    list: async (filter = {}) => opened(await read((db) => db.snapshot(() => list(db, filter)))),
     attempts: (deliveryId) => read((db) => db.all(sql.ATTEMPTS, deliveryId).map(toAttempt)),
+    readHealth: (destination) => readCommitted((db) => readHealth(db, destination)),
+    listHealth: () => readCommitted(listHealth),
+    stats: (options) => readStats(session, options),
     onEnqueued: (listener) => enqueued.listen(listener),
   };
 }

@@ -1,7 +1,8 @@
 import { formatMicros, type Micros } from "../../base/instant.ts";
 import type { JsonValue } from "../../base/json.ts";
+import type { PayloadKeys } from "../../delivery/payload-keys.ts";
 import type { DeclaredHook } from "../../runs/declared-hook.ts";
-import type { Decide, Decided, RunFilter, RunStore } from "../../runs/run-store.ts";
+import type { Decide, Decided, RunChange, RunFilter, RunStore } from "../../runs/run-store.ts";
 import { type Database, plain, toJson } from "./database.ts";
 import type { Enqueued } from "./enqueued.ts";
 import { idRange, pageSize } from "./page.ts";
@@ -63,6 +64,9 @@ async function decide<T>(
   return result.answer;
 }
 
+/** Before such a run enters its next state, there should be a key: sealing is part of the commit, and cannot wait. */
+const owesMessages = ({ hooks = [], requests }: RunChange): boolean => hooks.length + requests.length > 0;
+
 const hooksOf = (db: Database, runId: string): DeclaredHook[] =>
   // Written by toJson() from values of this type.
   JSON.parse(db.get(sql.READ_DECLARED_HOOKS, runId)?.hooks ?? "[]") as DeclaredHook[];
@@ -99,7 +103,8 @@ const inputs = ({ queue, read, clock }: Session) => ({
     }),
 });
 
-export function openRunStore(session: Session, enqueued: Enqueued): RunStore {
+/** @param keys Opened when a run brings hooks whose messages will have to be sealed. */
+export function openRunStore(session: Session, enqueued: Enqueued, keys?: PayloadKeys): RunStore {
   const { queue, read } = session;
   /** What an appended change enqueues is told like the rest: after the commit. */
   const tell = (destinations: readonly string[]): void => enqueued.tell(destinations);
@@ -107,10 +112,15 @@ export function openRunStore(session: Session, enqueued: Enqueued): RunStore {
   const placeOf = (isBehind: boolean): Place => ({ chains, number: queue.nextNumber, isBehind });
   return {
     commit: async (change) => {
-      await queue.submit(prepareChange(change, placeOf(false)), tell);
+      const stored = queue.submit(prepareChange(change, placeOf(false)), tell);
+      const ready = owesMessages(change) ? keys?.ready() : undefined;
+      await (ready === undefined ? stored : Promise.all([stored, ready]));
     },
     decide: (flowRunId, fn) => decide(queue, tell, flowRunId, fn),
-    record: (change) => queue.append(unlessRefused(prepareChange(change, placeOf(true))), tell),
+    record: (change) => {
+      queue.append(unlessRefused(prepareChange(change, placeOf(true))), tell);
+      if (owesMessages(change)) void keys?.ready();
+    },
     recordHook: (outcome) => queue.append(prepareHookOutcome(outcome)),
     flush: () => queue.flush(),
     commitSync: (changes) => {
