@@ -43,8 +43,9 @@ export async function openCore(config: Config = loadConfig(), ports: HubPorts = 
   const log = await openLogger(config.logLevel);
   await using building = new AsyncDisposableStack();
   const path = databasePath(config);
-  const store = building.use(await openSqliteStore({ path, clock, random: ports.random ?? systemRandom, log }));
-  const vault = openVault({ config, blocks: store.blocks, log });
+  const random = ports.random ?? systemRandom;
+  const store = building.use(await openSqliteStore({ path, clock, random, log, vault: () => vault }));
+  const vault: Vault = openVault({ config, blocks: store.blocks, log });
   const transport = building.use(
     openTransport({ clock, log, inbox: store.inbox, version: VERSION, env: environment() }),
   );

@@ -128,9 +128,11 @@ export interface HealthMemory {
   readonly recentFailuresMs: readonly number[];
   /** Delivery of the latest refusal. */
   readonly lastRefusedId: string | null;
+  /** Reason and detail of the latest failure, cut; null after a success. */
+  readonly lastFailure: string | null;
   /** Revision of the block that was disabled; a newer one is used again. */
   readonly disabledRevision: number | null;
-  /** When `bellhop.destination.failing` was raised for the present failing. */
+  /** When the present trouble was raised as an event; null: it was not. */
   readonly raisedMs: number | null;
   /** What people were told of the present trouble. */
   readonly told: "nothing" | "failing" | "disabled";
@@ -138,8 +140,9 @@ export interface HealthMemory {
   readonly untoldDead: number;
 }
 
-/** What is stored together with a health that changed. */
-export interface HealthNews {
-  readonly also?: readonly DeliveryRequest[];
-  readonly events?: readonly HubEvent[];
+/** A health to store, and what there is to tell of it. */
+export interface HealthChange {
+  readonly health: DestinationHealth;
+  readonly also: readonly DeliveryRequest[];
+  readonly events: readonly HubEvent[];
 }

@@ -4,7 +4,7 @@ import type {
   DeliveryReason,
   DeliveryStatus,
   DestinationHealth,
-  HealthNews,
+  HealthChange,
   Settlement,
 } from "./delivery.ts";
 import type { DeliveryRequest } from "../runs/delivery-request.ts";
@@ -136,8 +136,17 @@ export interface OutboxStore {
   readHealth(destination: string): Promise<DestinationHealth | null>;
   /** Of every destination that has one, by name. */
   listHealth(): Promise<DestinationHealth[]>;
-  /** Stores health that no settlement goes with, and what there is to tell of it, in one transaction. */
-  writeHealth(health: DestinationHealth, news?: HealthNews): Promise<void>;
+  /** Stores health that no settlement goes with. */
+  writeHealth(health: DestinationHealth): Promise<void>;
+  /**
+   * Reads a health, lets `change` decide, and stores what it gives, all in one transaction. Returns what is stored then.
+   *
+   * @param change Synchronous and free of side effects; null leaves everything as it is.
+   */
+  changeHealth(
+    destination: string,
+    change: (stored: DestinationHealth | null) => HealthChange | null,
+  ): Promise<DestinationHealth | null>;
   /** Per destination, by name. Reads in small steps, so that a large store does not hold up the process. */
   stats(options: StatsOptions): Promise<DestinationStats[]>;
   /** Calls back after each commit of this process that enqueued deliveries. Dispose to stop. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../base/json.ts";
+import { redact } from "../base/redactor.ts";
 import { isState } from "../states/state.ts";
 import { Annotation } from "./annotations.ts";
 import { itemsOf, visitObjects } from "./containers.ts";
@@ -77,7 +78,7 @@ export function lineageOf(
   const waited = waitFor === undefined ? [] : inputsIn(isOneShot(waitFor) ? [] : waitForList(waitFor), flowRunId);
   if (waited.length === 0 && byName.every(([, inputs]) => inputs.length === 0)) return NO_INPUTS;
   if (waitFor !== undefined) byName.push(["wait_for", waited]);
-  return Object.fromEntries(byName);
+  return Object.fromEntries(byName.map(([name, inputs]) => [redact(name), inputs]));
 }
 
 function inputsByName(args: readonly unknown[], flowRunId: string | null): [string, RunInput[]][] {

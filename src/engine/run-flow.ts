@@ -71,8 +71,9 @@ export async function runFlow(call: FlowCall): Promise<Ended> {
   const upstream = await resolveFor(call.args, call.options, caller);
   const ready = upstream.ended === null ? await checked(call, upstream.args) : { args: call.args, refusal: null };
   using _masked = maskWhile(secretTexts(namedParameters(ready.args)));
-  const tracking = trackInParent(call, parent);
-  const record = newFlowRun(call, caller, tracking, ready.args);
+  const id = call.id ?? newId();
+  const tracking = trackInParent(call, parent, id);
+  const record = newFlowRun({ ...call, id }, caller, tracking, ready.args);
   const run = new ActiveRun({
     engine: call.engine,
     subject: { kind: "flow", object: call.flow, record },
@@ -115,9 +116,13 @@ async function validated({ flow }: FlowCall, args: readonly unknown[]): Promise<
 }
 
 /** In the parent flow run, a task run stands for the nested flow run. */
-function trackInParent({ engine, flow, args, options }: FlowCall, parent: ActiveRun | null): TaskRunRecord | null {
+function trackInParent(
+  { engine, flow, args, options }: FlowCall,
+  parent: ActiveRun | null,
+  childFlowRunId: string,
+): TaskRunRecord | null {
   if (parent === null) return null;
-  const state = Pending();
+  const state = Pending({ stateDetails: { childFlowRunId } });
   const id = newId();
   const name = redact(flow.name);
   acceptState(state, { timestampMicros: engine.clock.nowMicros(), flowRunId: parent.record.id, taskRunId: id });

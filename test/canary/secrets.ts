@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
 /** Twenty planted secrets of all shapes. None of them may show anywhere but in the request it is meant for. */
 export const SECRETS = {
   slackUrlPath: "T0CANARY01/B0CANARY02/xoxCanary03QmZkLw",
@@ -60,3 +63,29 @@ export function formsOf(secret: string): readonly string[] {
     ]),
   ];
 }
+
+/** Something that a secret may have leaked into. */
+export interface Output {
+  readonly what: string;
+  readonly bytes: Buffer;
+}
+
+/** Which secrets are where, in whatever form; what stands before each is shown, the secret itself is not. */
+export const leaks = (places: readonly Output[]): string[] =>
+  Object.entries(SECRETS).flatMap(([name, secret]) =>
+    formsOf(secret).flatMap((form) =>
+      places
+        .filter(({ bytes }) => bytes.includes(form))
+        .map(({ what, bytes }) => {
+          const at = bytes.indexOf(form);
+          return `${name} in ${what}: …${bytes.subarray(Math.max(0, at - 60), at).toString()}[LEAK]`;
+        }),
+    ),
+  );
+
+/** All files in a folder, at any depth. */
+export const filesIn = (folder: string): Output[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((what) => ({ what, bytes: readFileSync(what) }));

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Database, query, type Query, type SqlValue } from "../../src/store/sqlite/database.ts";
+import * as events from "../../src/store/sqlite/event-rows.ts";
+import * as stats from "../../src/store/sqlite/outbox-stats.ts";
 import * as outbox from "../../src/store/sqlite/outbox-statements.ts";
 import * as runs from "../../src/store/sqlite/run-statements.ts";
 import * as blocks from "../../src/store/sqlite/block-statements.ts";
@@ -32,12 +34,27 @@ function planOf(statement: Query<never, unknown>): string[] {
 
 describe("query plans", () => {
   it.each([
-    ["claiming", outbox.CANDIDATES, "deliveries_work"],
-    ["the lock of a destination", outbox.HELD_BY_OTHER, "deliveries_work"],
-    ["the order of a subject", outbox.UNFINISHED_BETWEEN, "deliveries_open"],
-    ["recovery", outbox.RECOVER, "deliveries_work"],
-    ["dead letters", outbox.LIST_OF_STATUS, "deliveries_work"],
+    ["claiming from much", outbox.CANDIDATES, "deliveries_ready (destination=? AND priority=? AND seq>?)"],
+    ["claiming from little", outbox.CANDIDATES_OF_FEW, "deliveries_due (destination=? AND next_attempt_at_ms<?)"],
+    ["how much there is", outbox.MORE_DUE_THAN, "COVERING INDEX deliveries_due"],
+    ["the head of a subject", outbox.CANDIDATES, "COVERING INDEX deliveries_line (destination=? AND subject=?)"],
+    ["the lock of a destination", outbox.IN_FLIGHT, "COVERING INDEX deliveries_sending (destination=?)"],
+    ["the order of a subject", outbox.LINE, "deliveries_line (destination=? AND subject=?)"],
+    ["taking", outbox.CLAIM, "INTEGER PRIMARY KEY"],
+    ["settling", outbox.SETTLE, "sqlite_autoindex_deliveries_1 (id=?)"],
+    ["giving back", outbox.RELEASE, "sqlite_autoindex_deliveries_1 (id=?)"],
+    ["retiring", outbox.RETIRE, "sqlite_autoindex_deliveries_1 (id=?)"],
+    ["cancelling", outbox.CANCEL, "sqlite_autoindex_deliveries_1 (id=?)"],
+    ["overtaking", outbox.OVERTAKE, "deliveries_line (destination=? AND subject=? AND rowid<?)"],
+    ["replaying", outbox.REPLAY, "INTEGER PRIMARY KEY"],
+    ["recovery", outbox.HELD_BY, "deliveries_sending"],
+    ["dead letters", outbox.LIST_DEAD, "deliveries_given_up (status=?)"],
+    ["what a person replays", outbox.GIVEN_UP, "deliveries_given_up (status=?)"],
     ["what is due", outbox.DUE, "deliveries_due"],
+    ["counting what is queued", stats.COUNT_QUEUED, "COVERING INDEX deliveries_due"],
+    ["counting what is given up", stats.COUNT_GIVEN_UP, "COVERING INDEX deliveries_given_up"],
+    ["the figures of a window", stats.ATTEMPTS_BEFORE, "INTEGER PRIMARY KEY"],
+    ["events behind a cursor", events.READ_EVENTS, "INTEGER PRIMARY KEY"],
     ["open flow runs", runs.LIST_OPEN_FLOW_RUNS, "flow_runs_open"],
     ["open task runs", runs.LIST_OPEN_TASK_RUNS, "task_runs_open"],
     ["the runs of a flow", runs.LIST_FLOW_RUNS_OF_FLOW, "flow_runs_by_flow"],

@@ -84,6 +84,7 @@ export const aRequest = (values: Partial<DeliveryRequest> = {}): DeliveryRequest
     payload: { template: "run-failed" },
     createdAtMs: START_MS,
     expiresAtMs: null,
+    coalesce: null,
     ...values,
   };
 };

@@ -189,17 +189,14 @@ describe("trap", () => {
     const original = task({ name: "t", onCompletion: [say("listed")], onCommit: [say("commit")] }, () => 1);
     const copy = original.withOptions({ tags: ["copy"] });
     original.onCompletion(say("original"));
-    original.onStateChange(say("original's handler"));
+    original.onStateChange(say("handler"));
     copy.onCompletion(say("copy"));
-    copy.onCommit(say("copy's commit"));
+    copy.onCommit(say("commit-too"));
     await end(() => original());
     calls.push("|");
     await end(() => copy());
 
-    expect(calls).toEqual([
-      ...["original's handler", "original's handler", "commit", "listed", "original"],
-      ...["|", "commit", "copy's commit", "listed", "copy"],
-    ]);
+    expect(calls).toEqual(names("handler handler commit listed original | commit commit-too listed copy"));
   });
 
   it("9: withOptions takes 0, false, null and empty lists for values; only undefined keeps", () => {

@@ -1,5 +1,6 @@
 import type { Database } from "./database.ts";
 import type { DeliveryRow } from "./outbox-rows.ts";
+import { LOWEST_PRIORITY } from "./outbox-priority.ts";
 import * as sql from "./outbox-statements.ts";
 
 export interface Claim {
@@ -29,12 +30,11 @@ function* candidates(db: Database, { destination, nowMs, limit }: Claim): Genera
     return;
   }
   const page = Math.max(limit, SMALLEST_PAGE);
-  for (let [priority, seq] = [-1, 0]; ;) {
-    const found = db.all(sql.CANDIDATES, destination, priority, seq, nowMs, page);
+  for (let [priority, afterSeq] = [0, 0]; priority <= LOWEST_PRIORITY;) {
+    const found = db.all(sql.CANDIDATES, destination, priority, afterSeq, nowMs, page);
     yield* found;
-    const last = found.at(-1);
-    if (last === undefined || found.length < page) return;
-    ({ priority, seq } = last);
+    if (found.length === page) afterSeq = found.at(-1)?.seq ?? afterSeq;
+    else [priority, afterSeq] = [priority + 1, 0];
   }
 }
 

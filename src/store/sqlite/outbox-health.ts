@@ -68,12 +68,6 @@ export function prepareHealth(health: DestinationHealth): (db: Database) => void
   return (db) => void db.run(WRITE_HEALTH, ...params);
 }
 
-const toHealth = ({ memory, ...row }: HealthRow): DestinationHealth => ({
-  ...row,
-  // Written by toJson() from a value of this type.
-  memory: JSON.parse(memory) as DestinationHealth["memory"],
-});
-
 export const readHealth = (db: Database, destination: string): DestinationHealth | null => {
   const row = db.get(READ_HEALTH, destination);
   return row === undefined ? null : toHealth(row);

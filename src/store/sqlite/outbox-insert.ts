@@ -3,6 +3,7 @@ import type { DeliveryRequest } from "../../runs/delivery-request.ts";
 import { type Database, query, toJson } from "./database.ts";
 import { overtakeOlder } from "./outbox-overtake.ts";
 import { payloadKeysOf } from "./outbox-payloads.ts";
+import { PRIORITY } from "./outbox-priority.ts";
 import { insertAttempt } from "./outbox-rows.ts";
 
 type InsertParams = [
@@ -39,15 +40,6 @@ const INSERT = query<[...InsertParams, payload: string, payloadKey: number | nul
    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
    on conflict (dedup_key) do nothing`,
 );
-
-/** The gravest first. */
-const PRIORITY: Readonly<Record<DeliveryRequest["severity"], number>> = {
-  critical: 0,
-  error: 1,
-  warning: 2,
-  success: 3,
-  info: 3,
-};
 
 /** Values of one delivery, copied out of the caller's object. @throws store_value_invalid */
 function insertParams(delivery: Omit<Delivery, "seq">): InsertParams {

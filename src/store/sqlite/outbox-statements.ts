@@ -73,14 +73,14 @@ export const CANDIDATES_OF_FEW = query<[destination: string, nowMs: number], Can
   `${CANDIDATE} indexed by deliveries_due where d.status = 'queued' and d.destination = ? and d.next_attempt_at_ms <= ?`,
 );
 
-/** The gravest first, then in order of arrival; deliveries_ready is in this order, and skips by itself what is not due. */
+/** In order of arrival, of one severity. What is not due is skipped inside the index. */
 export const CANDIDATES = query<
-  [destination: string, afterPriority: number, afterSeq: number, nowMs: number, limit: number],
+  [destination: string, priority: number, afterSeq: number, nowMs: number, limit: number],
   Candidate
 >(
   `${CANDIDATE} indexed by deliveries_ready
-   where d.status = 'queued' and d.destination = ? and (d.priority, d.seq) > (?, ?) and d.next_attempt_at_ms <= ?
-   order by d.priority, d.seq limit ?`,
+   where d.status = 'queued' and d.destination = ? and d.priority = ? and d.seq > ? and d.next_attempt_at_ms <= ?
+   order by d.seq limit ?`,
 );
 
 export interface InLine {
@@ -99,7 +99,7 @@ export const LINE = query<[destination: string, subject: string, limit: number],
 
 /** Primary key. The rows come in no particular order. */
 export const CLAIM = query<[leaseId: string, nowMs: number, seqs: string], DeliveryRow>(
-  `update deliveries set status = 'sending', lease_id = ?, updated_at_ms = ?
+  `update deliveries not indexed set status = 'sending', lease_id = ?, updated_at_ms = ?
    where seq in (select value from json_each(?)) and status = 'queued' returning ${DELIVERY_COLUMNS}`,
 );
 
@@ -232,7 +232,7 @@ export const OVERTAKE = query<
 
 /** Primary key. An expiry that has passed would end it again at once, so it is lifted. */
 export const REPLAY = query<[nowMs: number, seqs: string], { destination: string }>(
-  `update deliveries set status = 'queued', is_open = 1, attempts = 0, process_ends = 0, next_attempt_at_ms = ?1,
+  `update deliveries not indexed set status = 'queued', is_open = 1, attempts = 0, process_ends = 0, next_attempt_at_ms = ?1,
      updated_at_ms = ?1, lease_id = null, reason = null, detail = null,
      expires_at_ms = case when expires_at_ms > ?1 then expires_at_ms end
    where seq in (select value from json_each(?2)) and status in ('dead', 'suppressed') returning destination`,
@@ -255,9 +255,12 @@ type Narrowing = [
 const NARROWED = `(?1 = '' or destination = ?1) and (?2 = '' or flow_run_id = ?2) and (?3 = '' or reason = ?3)
   and (?4 is null or created_at_ms >= ?4) and (?5 is null or created_at_ms < ?5)`;
 
+/** Condition of the index deliveries_given_up. */
+const GIVEN_UP_ONLY = "status in ('dead', 'suppressed')";
+
 export const GIVEN_UP = query<[...Narrowing, status: string], { seq: number }>(
   `select seq from deliveries indexed by deliveries_given_up
-   where status = ?6 and status in ('dead', 'suppressed') and ${NARROWED} order by seq`,
+   where status = ?6 and ${GIVEN_UP_ONLY} and ${NARROWED} order by seq`,
 );
 
 const DELIVERIES = `select ${DELIVERY_COLUMNS} from deliveries`;
@@ -286,10 +289,10 @@ export const LIST_SENDING = query<ListOfStatus, DeliveryRow>(
   `${DELIVERIES} indexed by deliveries_sending where status = 'sending' and ${NARROWED} order by seq desc limit ?6`,
 );
 export const LIST_DEAD = query<ListOfStatus, DeliveryRow>(
-  `${DELIVERIES} indexed by deliveries_given_up where status = 'dead' and ${NARROWED} order by seq desc limit ?6`,
+  `${DELIVERIES} indexed by deliveries_given_up where status = 'dead' and ${GIVEN_UP_ONLY} and ${NARROWED} order by seq desc limit ?6`,
 );
 export const LIST_SUPPRESSED = query<ListOfStatus, DeliveryRow>(
-  `${DELIVERIES} indexed by deliveries_given_up where status = 'suppressed' and ${NARROWED} order by seq desc limit ?6`,
+  `${DELIVERIES} indexed by deliveries_given_up where status = 'suppressed' and ${GIVEN_UP_ONLY} and ${NARROWED} order by seq desc limit ?6`,
 );
 
 /** Index deliveries_of_flow_run. */

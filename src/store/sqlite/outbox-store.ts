@@ -5,8 +5,7 @@ import { claim } from "./claim.ts";
 import { type Database, toJson } from "./database.ts";
 import type { Enqueued } from "./enqueued.ts";
 import { listHealth, prepareHealth, readHealth } from "./outbox-health.ts";
-import { prepareEvent } from "./event-rows.ts";
-import { prepareJournal, prepareRequest } from "./outbox-insert.ts";
+import { prepareJournal } from "./outbox-insert.ts";
 import * as move from "./outbox-moves.ts";
 import { toDeliveries } from "./outbox-payloads.ts";
 import { type DeliveryRow, toAttempt } from "./outbox-rows.ts";
@@ -110,12 +109,8 @@ function moves({ queue, clock }: Session, enqueued: Enqueued, keys: PayloadKeys 
 
     retire: async (ids, { also = [], ...end }, leaseId) => {
       const request = { ...end, ids: [...ids], leaseId, nowMs: clock.now() };
-      const requests = also.map(prepareRequest);
-      if (ids.length === 0) return;
-      await queue.submit((db) => {
-        move.retire(db, request);
-        return requests.filter((one) => one.insert(db)).map((one) => one.destination);
-      }, tell);
+      const news = move.prepareNews({ also });
+      if (ids.length > 0) await queue.submit((db) => (move.retire(db, request) ? news(db) : []), tell);
     },
 
     recover: async (leaseId, nowMs) => (await queue.submit((db) => move.recover(db, leaseId, nowMs), tell)).length,
@@ -124,15 +119,9 @@ function moves({ queue, clock }: Session, enqueued: Enqueued, keys: PayloadKeys 
       const [copy, nowMs] = [[...ids], clock.now()];
       return queue.submit((db) => move.cancel(db, copy, nowMs));
     },
-    writeHealth: async (health, { also = [], events = [] } = {}) => {
-      const copy = { ...health };
-      const requests = also.map(prepareRequest);
-      const stored = events.map(prepareEvent);
-      await queue.submit((db) => {
-        writeHealth(db, copy);
-        for (const store of stored) store(db);
-        return requests.filter((request) => request.insert(db)).map((request) => request.destination);
-      }, tell);
+    writeHealth: async (health, told = {}) => {
+      const [write, news] = [prepareHealth(health), move.prepareNews(told)];
+      await queue.submit((db) => (write(db), news(db)), tell);
     },
   } satisfies Partial<OutboxStore>;
 }
