@@ -1,4 +1,4 @@
-import type { ChannelDefinition } from "../channel/channel.ts";
+import type { ChannelDefinition, OnAmbiguous } from "../channel/channel.ts";
 import type { Message } from "../channel/message.ts";
 import type { SendResult, Transport } from "../channel/transport.ts";
 import { classOf } from "./block-class.ts";
@@ -12,6 +12,8 @@ type AnyChannel = ChannelDefinition<Readonly<Record<string, unknown>>>;
 export interface SendThroughOptions {
   readonly transport: Transport;
   readonly signal?: AbortSignal;
+  /** See `SendRequest.degrade`. */
+  readonly degrade?: "plain" | "shrink" | undefined;
 }
 
 /** The reference of a saved block, else `<slug>/(unsaved)`. */
@@ -39,5 +41,26 @@ export function sendThrough(block: object, message: Message, options: SendThroug
     message,
     label: labelOf(block),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.degrade === undefined ? {} : { degrade: options.degrade }),
   });
+}
+
+/** How deliveries to a block are handled beyond its channel's own rules. */
+export interface Handling {
+  readonly onAmbiguous?: OnAmbiguous;
+  /** Reference of the block that gets what this one does not take. */
+  readonly fallback?: string;
+}
+
+const CHOICES: ReadonlySet<unknown> = new Set<OnAmbiguous>(["retry", "park", "assume-delivered"]);
+
+/** What the block's fields `on_ambiguous` and `fallback` say, where its type has them, else its channel. */
+export function handlingOf(block: object): Handling {
+  const { on_ambiguous: own, fallback } = ownFields(classOf(block), block);
+  const chosen = CHOICES.has(own) ? own : channelOf(block).onAmbiguous;
+  return {
+    // One of the choices, or what the definition says.
+    ...(chosen === undefined ? {} : { onAmbiguous: chosen as OnAmbiguous }),
+    ...(typeof fallback === "string" && fallback !== "" ? { fallback } : {}),
+  };
 }

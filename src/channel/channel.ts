@@ -27,6 +27,12 @@ export interface ChannelLimits {
 /** Retry behaviour by kind of channel. Source: `RETRY_PROFILES`. */
 export type RetryProfileName = "chat" | "page" | "email" | "sms" | "webhook";
 
+/**
+ * What becomes of a message that may have arrived, because its request left and no answer came: sent again (it may then
+ * arrive twice), given up for a person to decide, or taken for delivered.
+ */
+export type OnAmbiguous = "retry" | "park" | "assume-delivered";
+
 /** Token bucket of a destination. Unit: messages. */
 export interface RateLimit {
   readonly capacity: number;
@@ -134,6 +140,8 @@ export interface ChannelDefinition<Config> {
   readonly variants?: readonly string[];
   readonly rate?: RateLimit;
   readonly profile: RetryProfileName;
+  /** Default: `park` for the profile `sms`, else `retry`. */
+  readonly onAmbiguous?: OnAmbiguous;
   readonly build: (input: BuildInput<Config>) => RequestPlan;
   /** undefined: the default table decides. */
   readonly classify?: (response: ChannelResponse, plan: RequestPlan) => Outcome | undefined;

@@ -26,9 +26,12 @@ export interface TransportOptions {
   readonly resolve?: Resolver;
 }
 
+type Degrade = "plain" | "shrink";
+
 interface Attempted {
   readonly outcome: Outcome;
   readonly status: number | null;
+  readonly degraded?: Degrade;
 }
 
 /**
@@ -39,7 +42,7 @@ export function openTransport(options: TransportOptions): Transport {
   const { clock, log } = options;
   const executors = openExecutors(options);
 
-  const attempt = async <Config>(request: SendRequest<Config>, degrade?: "plain" | "shrink"): Promise<Attempted> => {
+  const attempt = async <Config>(request: SendRequest<Config>, degrade?: Degrade): Promise<Attempted> => {
     let plan: RequestPlan | undefined;
     try {
       plan = buildPlan(request, degrade);
@@ -58,14 +61,13 @@ export function openTransport(options: TransportOptions): Transport {
   return {
     async send(request) {
       const startedAtMs = clock.monotonic();
-      const first = await attempt(request);
-      const degrade = first.outcome.kind === "permanent" ? first.outcome.degrade : undefined;
-      const last = degrade === undefined ? first : degraded(first, await attempt(request, degrade), degrade);
+      const last = await degrading(request, attempt);
       const outcome = cleanOutcome(last.outcome, () => scrubberFor(request.config, planForScrub(request)));
       const result: SendResult = {
         outcome,
         status: last.status,
         durationMs: Math.round(clock.monotonic() - startedAtMs),
+        ...(last.degraded === undefined ? {} : { degraded: last.degraded }),
       };
       if (outcome.kind !== "delivered") {
         log.debug("send failed", {
@@ -85,10 +87,7 @@ export function openTransport(options: TransportOptions): Transport {
   };
 }
 
-function buildPlan<Config>(
-  { channel, config, message }: SendRequest<Config>,
-  degrade?: "plain" | "shrink",
-): RequestPlan {
+function buildPlan<Config>({ channel, config, message }: SendRequest<Config>, degrade?: Degrade): RequestPlan {
   const input: BuildInput<Config> = { config, message: fitMessage(message, channel.limits, degrade) };
   return channel.build(degrade === undefined ? input : { ...input, degrade });
 }
@@ -116,16 +115,30 @@ function judge<Config>(
   return { outcome: withServerDelay(outcome, response, nowMs), status: response.status };
 }
 
-/** The second try's result, with a note that it was one. It is never degraded again. */
-function degraded(first: Attempted, second: Attempted, how: "plain" | "shrink"): Attempted {
-  const why = first.outcome.kind === "delivered" ? "" : first.outcome.detail;
-  if (second.outcome.kind === "delivered") {
-    const warnings = [`degraded to ${how}: ${why}`, ...(second.outcome.warnings ?? [])];
-    return { ...second, outcome: { ...second.outcome, warnings } };
+/** Sends, and once more plainer or shorter where the answer asks for it; a message that is so already is not sent twice. */
+async function degrading<Config>(
+  request: SendRequest<Config>,
+  attempt: (request: SendRequest<Config>, degrade?: Degrade) => Promise<Attempted>,
+): Promise<Attempted> {
+  const { degrade: earlier } = request;
+  const first = await attempt(request, earlier);
+  if (earlier !== undefined) return degraded(first, earlier, "as an earlier attempt had to be");
+  const asked = first.outcome.kind === "permanent" ? first.outcome.degrade : undefined;
+  if (asked === undefined || first.outcome.kind === "delivered") return first;
+  return degraded(await attempt(request, asked), asked, first.outcome.detail);
+}
+
+/** The result of a message that was sent plainer or shorter, with a note that it was. It is never degraded again. */
+function degraded(sent: Attempted, how: Degrade, why: string): Attempted {
+  const { outcome } = sent;
+  if (outcome.kind === "delivered") {
+    const warnings = [`degraded to ${how}: ${why}`, ...(outcome.warnings ?? [])];
+    return { ...sent, degraded: how, outcome: { ...outcome, warnings } };
   }
-  if (second.outcome.kind === "retry") return second;
-  const { degrade: _asked, ...outcome } = second.outcome;
-  return { ...second, outcome: { ...outcome, detail: `${outcome.detail} (also ${how}; first: ${why})` } };
+  const detail = `${outcome.detail} (sent ${how}: ${why})`;
+  if (outcome.kind === "retry") return { ...sent, degraded: how, outcome: { ...outcome, detail } };
+  const { degrade: _asked, ...rest } = outcome;
+  return { ...sent, degraded: how, outcome: { ...rest, detail } };
 }
 
 interface Executors extends AsyncDisposable {

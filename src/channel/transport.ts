@@ -10,6 +10,8 @@ export interface SendRequest<Config> {
   /** For error texts and logs, e.g. `slack-webhook/ops`. */
   readonly label: string;
   readonly signal?: AbortSignal;
+  /** Build it plainer or shorter from the start, because an earlier attempt was refused; it is not degraded again then. */
+  readonly degrade?: "plain" | "shrink";
 }
 
 export interface SendResult {
@@ -17,6 +19,8 @@ export interface SendResult {
   readonly durationMs: number;
   /** HTTP status or SMTP reply code of the last answer. */
   readonly status: number | null;
+  /** Set when it was sent plainer or shorter than it was made. */
+  readonly degraded?: "plain" | "shrink";
 }
 
 /** The one way out of the process: HTTP, Slack and SMTP behind one guard, deadline, redaction and classification. */

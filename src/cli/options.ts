@@ -3,6 +3,8 @@ import { BellhopError } from "../base/errors.ts";
 /** Parsed options of one command, by long name without dashes. */
 export interface Options {
   readonly flag: (name: string) => boolean;
+  /** Given as `--no-<name>`; the option has a form with a value too. */
+  readonly off: (name: string) => boolean;
   readonly text: (name: string) => string | undefined;
   readonly list: (name: string) => readonly string[];
   /** A whole number within the bounds. @throws cli_usage */
@@ -20,6 +22,7 @@ export function readOptions(values: Readonly<Record<string, unknown>>): Options 
   };
   return {
     flag: (name) => of(name) === true,
+    off: (name) => of(name) === false,
     text,
     list: (name) => {
       const value = of(name);

@@ -5,6 +5,7 @@ import type { InboxMessage } from "../channel/inbox-store.ts";
 import type { Attempt, Delivery } from "../delivery/delivery.ts";
 import type { FlowRunRecord, RunFields, TaskRunRecord } from "../runs/flow-run.ts";
 import type { HookOutcome, StoredState } from "../runs/run-store.ts";
+import { isInPart } from "./delivery/outcome-text.ts";
 
 /*
  * Records as `--json` prints them: the field names of the REST API, snake_case, instants as ISO 8601 in UTC.
@@ -111,6 +112,10 @@ export const attemptJson = (attempt: Attempt): JsonObject => ({
   detail: attempt.outcome.kind === "delivered" ? null : attempt.outcome.detail,
   retry_after_ms: attempt.outcome.kind === "retry" ? (attempt.outcome.afterMs ?? null) : null,
   status: attempt.status,
+  ambiguous: attempt.outcome.kind === "retry" && attempt.outcome.ambiguous,
+  in_part: isInPart(attempt.outcome),
+  warnings: attempt.outcome.kind === "delivered" ? (attempt.outcome.warnings ?? []) : [],
+  remaining: attempt.outcome.kind === "delivered" ? (attempt.outcome.remaining?.targets ?? []) : [],
 });
 
 export const inboxMessageJson = (message: InboxMessage): JsonObject => ({

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
-import type { RateLimit, RetryProfileName } from "../channel/channel.ts";
+import type { OnAmbiguous, RateLimit, RetryProfileName } from "../channel/channel.ts";
 import type { SendResult } from "../channel/transport.ts";
 import type { Attempt, Delivery, Settlement } from "./delivery.ts";
 import type { OutboxStore } from "./outbox-store.ts";
@@ -13,6 +13,12 @@ export interface OpenDestination {
   readonly profile: RetryProfileName;
   /** null: as fast as it goes. */
   readonly rate: RateLimit | null;
+  /** Default: by the profile. */
+  readonly onAmbiguous?: OnAmbiguous;
+  /** Destination of what this one does not take; default: none. */
+  readonly fallback?: string;
+  /** Counts the changes of what was loaded; null or absent when nothing was. */
+  readonly revision?: number | null;
   /** Renders and sends once. Never rejects: a failed send, also one that could not begin, is an outcome. */
   attempt(delivery: Delivery, signal: AbortSignal): Promise<SendResult>;
 }

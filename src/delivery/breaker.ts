@@ -27,14 +27,12 @@ type BreakerPart = Pick<DestinationHealth, "breaker" | "openForMs" | "probeAtMs"
   readonly recentFailuresMs: readonly number[];
 };
 
-const CLOSED: BreakerPart = {
-  breaker: "closed",
-  openForMs: 0,
-  probeAtMs: null,
-  consecutiveFailures: 0,
-  recentFailuresMs: [],
-};
+/** How every breaker begins, and what it becomes once its destination answers. */
+export const CLOSED = { breaker: "closed", openForMs: 0, probeAtMs: null, consecutiveFailures: 0 } as const;
 
+const RESET: BreakerPart = { ...CLOSED, recentFailuresMs: [] };
+
+/** An attempt that has ended. */
 export interface Ended {
   readonly outcome: Outcome;
   /** When the attempt began. */
@@ -50,11 +48,11 @@ export interface Ended {
 export function breakerAfter(before: BreakerPart, { outcome, startedAtMs, nowMs }: Ended): BreakerPart {
   const sign = signOf(outcome);
   if (before.breaker === "closed") {
-    if (sign === "answers") return before.consecutiveFailures === 0 ? before : CLOSED;
+    if (sign === "answers") return before.consecutiveFailures === 0 ? before : RESET;
     return sign === "fails" ? failed(before, nowMs) : before;
   }
   if (startedAtMs < (before.probeAtMs ?? 0) || sign === "nothing") return before;
-  if (sign === "answers" || sign === "limits") return CLOSED;
+  if (sign === "answers" || sign === "limits") return RESET;
   return opened({ ...before, consecutiveFailures: before.consecutiveFailures + 1 }, before.openForMs * 2, nowMs);
 }
 

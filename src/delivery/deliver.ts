@@ -5,7 +5,7 @@ import { redact } from "../base/redactor.ts";
 import { type BlockContext, withBlockContext } from "../block/ambient.ts";
 import { Block } from "../block/block.ts";
 import { directMessage } from "../block/direct-message.ts";
-import { channelOf, sendThrough } from "../block/send.ts";
+import { channelOf, handlingOf, sendThrough } from "../block/send.ts";
 import type { RetryProfileName } from "../channel/channel.ts";
 import type { Message } from "../channel/message.ts";
 import type { Outcome, Reason } from "../channel/outcome.ts";
@@ -17,6 +17,7 @@ import type { RenderedMessage } from "../templating/rendered.ts";
 import type { Deliver, OpenDestination } from "./attempt.ts";
 import type { Delivery } from "./delivery.ts";
 import { maskedAgain } from "./message-context.ts";
+import { withNotice } from "./fallback.ts";
 import { type Payload, readPayload } from "./payload.ts";
 
 export interface DeliverParts {
@@ -41,7 +42,8 @@ export function openDeliver(parts: DeliverParts): Deliver {
         const channel = channelOf(block);
         const attempt: OpenDestination["attempt"] = (delivery, signal) =>
           attemptOnce({ ...parts, block, channel, delivery, signal });
-        return { profile: channel.profile, rate: channel.rate ?? null, attempt };
+        const { profile, rate = null } = channel;
+        return { profile, rate, attempt, ...handlingOf(block), revision: block.revision };
       } catch (error) {
         return unusable(error);
       }
@@ -97,25 +99,51 @@ async function attemptOnce(job: Job): Promise<SendResult> {
     return unsent({ kind: "retry", reason: "cancelled", detail: "the process is ending", ambiguous: false });
   if (delivery.unreadable !== undefined)
     return unsent({ kind: "retry", reason: "key-unavailable", detail: delivery.unreadable, ambiguous: false });
+  if (delivery.unreadable !== undefined)
+    return unsent({ kind: "retry", reason: "key-unavailable", detail: delivery.unreadable, ambiguous: false });
   const payload = readPayload(delivery.payload);
   if (payload === null)
     return unsent({ kind: "permanent", reason: "invalid-payload", detail: "the stored message cannot be read" });
   const { message, remarks } =
     payload.kind === "run" ? await runMessage(payload, job) : { message: textMessage(payload, job), remarks: [] };
-  const { only } = payload;
-  const addressed = only === undefined ? message : { ...message, only };
-  const result = await withBlockContext(context, () => sendThrough(block, addressed, { transport, signal }));
+  const { only, notice, degrade } = payload;
+  const noticed = notice === undefined ? message : withNotice(message, notice, job.channel.dialect);
+  const addressed = only === undefined ? noticed : { ...noticed, only };
+  const result = await withBlockContext(context, () => sendThrough(block, addressed, { transport, signal, degrade }));
   if (result.outcome.kind !== "delivered" || remarks.length === 0) return result;
   return { ...result, outcome: { ...result.outcome, warnings: [...remarks, ...(result.outcome.warnings ?? [])] } };
 }
 
 const unsent = (outcome: Outcome): SendResult => ({ outcome, durationMs: 0, status: null });
 
-/** A direct send that is replayed: the text as it was. */
-function textMessage({ title, body }: Extract<Payload, { kind: "text" }>, { delivery, channel, clock }: Job): Message {
-  const given = { title, body, severity: delivery.severity };
-  const message = directMessage({ given, channel, ref: delivery.destination, nowMs: clock.now() });
-  return { ...message, deliveryId: delivery.id };
+/** A direct send that is replayed, with the text as it was, or plain text for whatever channel. */
+function textMessage(payload: Exclude<Payload, RunPayload>, { delivery, channel, clock }: Job): Message {
+  const { id: deliveryId, destination: ref, severity, subject } = delivery;
+  const nowMs = clock.now();
+  if (payload.kind === "text") {
+    const given = { title: payload.title, body: payload.body, severity };
+    return { ...directMessage({ given, channel, ref, nowMs }), deliveryId };
+  }
+  const { dialect, limits } = channel;
+  const { html, ...plain } = plainMessage({
+    title: redact(payload.title),
+    body: redact(payload.body),
+    dialect,
+    limits,
+  });
+  return {
+    deliveryId,
+    conversationKey: subject,
+    severity,
+    title: plain.title,
+    body: plain.body,
+    ...(html === undefined ? {} : { html }),
+    fields: [],
+    links: [],
+    tags: [],
+    occurredAt: new Date(delivery.createdAtMs).toISOString(),
+    truncated: plain.truncated,
+  };
 }
 
 async function runMessage(payload: RunPayload, job: Job): Promise<{ message: Message; remarks: readonly string[] }> {

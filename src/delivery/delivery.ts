@@ -140,9 +140,14 @@ export interface HealthMemory {
   readonly untoldDead: number;
 }
 
+/** What is stored together with a health that changed. */
+export interface HealthNews {
+  readonly also?: readonly DeliveryRequest[];
+  readonly events?: readonly HubEvent[];
+}
+
 /** A health to store, and what there is to tell of it. */
 export interface HealthChange {
   readonly health: DestinationHealth;
-  readonly also: readonly DeliveryRequest[];
-  readonly events: readonly HubEvent[];
+  readonly news: HealthNews;
 }

@@ -1,10 +1,14 @@
 import { messageOf } from "../base/errors.ts";
 import { redact } from "../base/redactor.ts";
+import type { Outcome } from "../channel/outcome.ts";
 import type { SendResult } from "../channel/transport.ts";
-import { type Deliver, logAttempt, type OpenDestination, readHistory, sendOnce } from "./attempt.ts";
-import type { Attempt, Delivery } from "./delivery.ts";
+import { type Deliver, logAttempt, type OpenDestination, sendOnce } from "./attempt.ts";
+import { conclude, disabledOutcome, type EndedAttempt, ifArrived } from "./conclude.ts";
+import type { Delivery } from "./delivery.ts";
+import { type Alerting, DestinationWatch } from "./destination-watch.ts";
+import { fallbackFor } from "./fallback.ts";
 import { expired } from "./partial.ts";
-import { type Decision, decide, needsHistory } from "./retry-policy.ts";
+import type { Decision } from "./retry-policy.ts";
 import type { SettleQueue, StoreAccess, Traffic } from "./settle-queue.ts";
 import { insist, storeBackoffMs } from "./store-backoff.ts";
 import { SubjectLanes } from "./subject-lanes.ts";
@@ -30,8 +34,12 @@ export interface RunParts extends StoreAccess {
   readonly settle: SettleQueue;
   readonly traffic: Traffic;
   readonly leaseId: string;
+  readonly newId: () => string;
+  readonly alerting: Alerting;
   /** Asks for another run of this destination at that instant. */
   readonly wake: (atMs: number) => void;
+  /** As `wake`, for the health of the destination; nothing waits for it. */
+  readonly checkAt: (atMs: number) => void;
   /** True, once, if the destination was woken since the last call. */
   readonly takeWake: () => boolean;
   /** Kept from run to run: how fast this destination may be sent to. */
@@ -43,6 +51,7 @@ export interface RunParts extends StoreAccess {
 export class DestinationRun {
   readonly #parts: RunParts;
   readonly #destination: string;
+  readonly #watch: DestinationWatch;
   readonly #lanes = new SubjectLanes();
   readonly #abort = new AbortController();
   /** Start of each attempt that is out, in order; monotonic milliseconds. */
@@ -65,6 +74,7 @@ export class DestinationRun {
   constructor(destination: string, parts: RunParts) {
     this.#destination = destination;
     this.#parts = parts;
+    this.#watch = new DestinationWatch(destination, parts);
   }
 
   /** Deliveries whose attempt is out or not yet recorded. */
@@ -100,7 +110,7 @@ export class DestinationRun {
       await change;
     }
     await this.#finish();
-    return this.#claimedAny || this.#limited;
+    return this.#claimedAny || this.#limited || this.#isPaused();
   }
 
   async #finish(): Promise<void> {
@@ -148,7 +158,12 @@ export class DestinationRun {
 
   #fill(): void {
     if (this.#claiming || this.#limited || this.#lanes.waiting >= LOW_WATER) return;
-    if (this.#parts.takeWake()) this.#short = this.#drained = false;
+    if (this.#parts.takeWake()) {
+      this.#short = this.#drained = false;
+      if (this.#watch.isCheckDue) this.#track(this.#watch.check());
+    }
+    // A test of the destination is one delivery, whose result is waited for.
+    if (this.#watch.gate.kind === "one" && !this.#isIdle()) return;
     // The store gives nothing of a subject that has a delivery out, so the last claim is made when nothing is.
     if (this.#drained || (this.#short && !this.#isIdle())) return;
     this.#claiming = true;
@@ -160,7 +175,9 @@ export class DestinationRun {
     const wasIdle = this.#isIdle();
     try {
       if (this.#room() > 0) await this.#open();
-      const limit = this.#room();
+      const { gate } = this.#watch;
+      if (gate.kind === "wait") return this.#pauseHere(gate.untilMs);
+      const limit = gate.kind === "one" ? Math.min(1, this.#room()) : this.#room();
       if (limit === 0 || this.#stopped || this.#isPaused()) return;
       const nowMs = clock.now();
       const claimed = await outbox.claim({ destination: this.#destination, leaseId, nowMs, limit });
@@ -179,6 +196,9 @@ export class DestinationRun {
     const { clock, deliver, buckets } = this.#parts;
     if (this.#opened !== undefined && clock.monotonic() - this.#opened.atMs < REOPEN_MS) return;
     const destination = await deliver.open(this.#destination);
+    await this.#watch.read();
+    this.#watch.opened(destination.revision ?? null);
+    if (this.#watch.isCheckDue) await this.#watch.check();
     this.#opened = { destination, atMs: clock.monotonic() };
     if (destination.rate === null) buckets.delete(this.#destination);
     else if (!buckets.has(this.#destination)) buckets.set(this.#destination, createTokenBucket(destination.rate));
@@ -195,6 +215,8 @@ export class DestinationRun {
   }
 
   #bucket(): TokenBucket | undefined {
+    // What is not sent takes no time of the provider's.
+    if (this.#watch.gate.kind === "none") return undefined;
     return this.#parts.buckets.get(this.#destination);
   }
 
@@ -209,7 +231,7 @@ export class DestinationRun {
   #startAttempts(): void {
     const opened = this.#opened?.destination;
     if (opened === undefined) return;
-    while (this.#sendingSinceMs.size < PARALLEL && !this.#stopped && !this.#isPaused()) {
+    while (this.#sendingSinceMs.size < this.#width() && !this.#stopped && !this.#isPaused()) {
       const delivery = this.#lanes.take();
       if (delivery === undefined) return;
       this.#bucket()?.take(this.#parts.clock.monotonic());
@@ -218,24 +240,30 @@ export class DestinationRun {
     }
   }
 
+  #width(): number {
+    return this.#watch.gate.kind === "one" ? 1 : PARALLEL;
+  }
+
   async #attempt(delivery: Delivery, opened: OpenDestination): Promise<void> {
-    const { clock, traffic } = this.#parts;
+    const { clock, traffic, log } = this.#parts;
     const startedAtMs = clock.now();
     this.#sendingSinceMs.set(delivery.id, clock.monotonic());
     traffic.out += 1;
-    const { outcome, durationMs, status } = await sendOnce(delivery, {
-      opened,
-      signal: this.#abort.signal,
-      log: this.#parts.log,
-    });
+    const known = this.#knownOutcome(delivery, opened);
+    const foreseen = known === null ? null : await known;
+    const result: SendResult =
+      foreseen === null
+        ? await sendOnce(delivery, { opened, signal: this.#abort.signal, log })
+        : { outcome: foreseen, durationMs: 0, status: null };
     traffic.out -= 1;
     this.#sendingSinceMs.delete(delivery.id);
+    const { outcome, durationMs, status, degraded } = result;
     if (this.#wasNotSent(outcome)) {
       this.#giveBack([delivery, ...this.#lanes.hold(delivery.subject, Infinity)], clock.now());
       return;
     }
     this.#changed();
-    const attempt: Attempt = {
+    const attempt = {
       deliveryId: delivery.id,
       number: delivery.attempts + 1,
       startedAtMs,
@@ -243,44 +271,53 @@ export class DestinationRun {
       outcome,
       status,
     };
-    await this.#record(delivery, attempt, opened);
+    await this.#record({ delivery, attempt, opened, degraded, unsent: foreseen !== null });
+  }
+
+  /** What the delivery comes to without being sent; null, without a wait, in the ordinary case. */
+  #knownOutcome(delivery: Delivery, opened: OpenDestination): Promise<Outcome | null> | Outcome | null {
+    const { gate } = this.#watch;
+    if (gate.kind === "none") return disabledOutcome(gate.why);
+    return delivery.uncertain && delivery.attempts > 0 ? ifArrived(delivery, opened, this.#parts) : null;
   }
 
   /** An attempt that was broken off before anything left the process is no attempt. */
-  #wasNotSent(outcome: SendResult["outcome"]): boolean {
+  #wasNotSent(outcome: Outcome): boolean {
     return (
       this.#abort.signal.aborted && outcome.kind === "retry" && outcome.reason === "cancelled" && !outcome.ambiguous
     );
   }
 
-  async #record(delivery: Delivery, attempt: Attempt, opened: OpenDestination): Promise<void> {
-    const { clock, random, settle, wake, onSettled } = this.#parts;
-    const facts = {
-      delivery,
-      outcome: attempt.outcome,
-      profile: opened.profile,
-      startedAtMs: attempt.startedAtMs,
-      nowMs: clock.now(),
-    };
-    const history = needsHistory(facts) ? await readHistory(delivery, this.#parts) : [];
-    const decision = decide({ ...facts, history, random });
-    const { pauseUntilMs, ...rest } = decision;
+  async #record(ended: EndedAttempt): Promise<void> {
+    const { settle, wake, onSettled } = this.#parts;
+    const { delivery, attempt } = ended;
+    const pausedUntilMs = this.#pausedUntilMs;
+    const { decision, settlement, health, pauseUntilMs } = await conclude(ended, {
+      ...this.#parts,
+      watch: this.#watch,
+      pausedUntilMs,
+    });
     // Held and paused before anything is written, so that no attempt starts meanwhile that should not.
     const retryAtMs = Math.max(decision.nextAttemptAtMs, pauseUntilMs ?? 0);
     const behind = decision.to === "queued" ? this.#lanes.hold(delivery.subject, retryAtMs) : [];
     if (pauseUntilMs !== null) await this.#pause(pauseUntilMs);
     this.#giveBack(behind, retryAtMs);
     logAttempt({ delivery, attempt, decision }, this.#parts);
-    const written = await settle.push({ attempt, ...rest });
+    const written = await settle.push(settlement, health);
     if (decision.to !== "queued") this.#lanes.done(delivery.subject);
     else if (written) wake(retryAtMs);
     if (written) onSettled(decision);
   }
 
-  async #pause(untilMs: number): Promise<void> {
+  /** Ends this run; the next one comes at that instant. */
+  #pauseHere(untilMs: number): void {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs);
     this.#changed();
     this.#parts.wake(untilMs);
+  }
+
+  async #pause(untilMs: number): Promise<void> {
+    this.#pauseHere(untilMs);
     await this.#insist("the pause of a destination could not be stored", () =>
       this.#parts.outbox.pause(this.#destination, untilMs),
     );
@@ -298,20 +335,16 @@ export class DestinationRun {
   }
 
   async #expire(delivery: Delivery): Promise<void> {
-    const { outbox, clock, leaseId, onSettled } = this.#parts;
+    const { outbox, clock, leaseId, newId, onSettled } = this.#parts;
     const { to, reason, detail } = expired(delivery);
-    await this.#insist("an expired delivery could not be ended", () =>
-      outbox.retire([delivery.id], { to, reason, detail }, leaseId),
-    );
-    onSettled({
-      to,
-      nextAttemptAtMs: clock.now(),
-      reason,
-      detail,
-      providerId: delivery.providerId,
-      uncertain: delivery.uncertain,
-      pauseUntilMs: null,
-    });
+    const { providerId, uncertain } = delivery;
+    const [nowMs, fallback] = [clock.now(), this.#opened?.destination.fallback];
+    // A message that only waited for a process is of no use to anybody any more; one that was not taken may be.
+    const isFailure = to === "dead" || this.#watch.isFailing;
+    const instead = isFailure ? fallbackFor(delivery, { reason, detail, uncertain }, { fallback, nowMs, newId }) : null;
+    const end = { to, reason, detail, also: instead === null ? [] : [instead] };
+    await this.#insist("an expired delivery could not be ended", () => outbox.retire([delivery.id], end, leaseId));
+    onSettled({ to, nextAttemptAtMs: nowMs, reason, detail, providerId, uncertain, pauseUntilMs: null });
   }
 
   #insist(message: string, write: () => Promise<unknown>): Promise<void> {

@@ -1,8 +1,11 @@
 import { messageOf } from "../base/errors.ts";
+import { newId } from "../base/ids.ts";
 import { redact } from "../base/redactor.ts";
 import type { Deliver } from "./attempt.ts";
+import { type Alerting, healthRules } from "./destination-watch.ts";
 import { DestinationRun } from "./destination-run.ts";
 import { type DrainOptions, type DrainReport, drain } from "./drain.ts";
+import { nextCheckMs } from "./health.ts";
 import { SettleQueue, type StoreAccess, type Traffic } from "./settle-queue.ts";
 import { storeBackoffMs } from "./store-backoff.ts";
 import type { TokenBucket } from "./token-bucket.ts";
@@ -40,6 +43,10 @@ export interface DispatcherParts extends StoreAccess {
   readonly leaseId: string;
   /** Destinations worked on at the same time. Default 64. */
   readonly concurrency?: number;
+  /** How trouble of destinations is noticed and who is told. Default: after 15 minutes; events only. */
+  readonly alerting?: Alerting;
+  /** Ids of deliveries made here: fallbacks, messages about trouble. Default: UUIDv7. */
+  readonly newId?: () => string;
   /** Told when there begins to be something to send, now or later, and when there is nothing any more. */
   readonly onBusy?: (isBusy: boolean) => void;
 }
@@ -61,6 +68,7 @@ export interface Dispatcher extends AsyncDisposable {
 export function startDispatcher(parts: DispatcherParts): Dispatcher {
   const dispatcher = new InProcessDispatcher(parts);
   void dispatcher.rescan();
+  void dispatcher.watchTroubled();
   return dispatcher;
 }
 
@@ -68,6 +76,8 @@ class InProcessDispatcher implements Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #concurrency: number;
   readonly #heap: WakePort;
+  /** Looks at the health of destinations; nothing to send, so it does not count as busy. */
+  readonly #checks: WakePort;
   readonly #settle: SettleQueue;
   readonly #subscription: Disposable;
   readonly #runs = new Map<string, DestinationRun>();
@@ -92,6 +102,7 @@ class InProcessDispatcher implements Dispatcher {
     this.#parts = parts;
     this.#concurrency = parts.concurrency ?? DEFAULT_CONCURRENCY;
     this.#heap = startWakeHeap({ clock: parts.clock, onDue: (destination) => this.#onDue(destination) });
+    this.#checks = startWakeHeap({ clock: parts.clock, onDue: (destination) => this.#onDue(destination) });
     this.#settle = new SettleQueue({ ...parts, traffic: this.#traffic });
     this.#subscription = parts.outbox.onEnqueued((destinations) => {
       for (const destination of destinations) this.#onDue(destination);
@@ -121,6 +132,19 @@ class InProcessDispatcher implements Dispatcher {
     }
   }
 
+  /** Looks after the destinations that were in trouble when an earlier process ended. */
+  async watchTroubled(): Promise<void> {
+    const { outbox, log, alerting = {} } = this.#parts;
+    try {
+      for (const health of await outbox.listHealth()) {
+        const atMs = nextCheckMs(health, healthRules(health.destination, alerting));
+        if (atMs !== null) this.#checkAt(health.destination, atMs);
+      }
+    } catch (error) {
+      log.warn("the health of destinations could not be read", { error: redact(messageOf(error)) });
+    }
+  }
+
   drain(options: DrainOptions): Promise<DrainReport> {
     return drain(options, {
       ...this.#parts,
@@ -136,6 +160,7 @@ class InProcessDispatcher implements Dispatcher {
     this.#closed = true;
     this.#subscription[Symbol.dispose]();
     this.#heap[Symbol.dispose]();
+    this.#checks[Symbol.dispose]();
     this.#placeCheck?.[Symbol.dispose]();
     this.#rescanTimer?.handle[Symbol.dispose]();
     this.#queue.clear();
@@ -205,13 +230,20 @@ class InProcessDispatcher implements Dispatcher {
     }
   }
 
+  #checkAt(destination: string, atMs: number): void {
+    if (!this.#closed) this.#checks.wake(destination, atMs);
+  }
+
   #start(destination: string): void {
     const run = new DestinationRun(destination, {
       ...this.#parts,
       settle: this.#settle,
       traffic: this.#traffic,
       buckets: this.#buckets,
+      newId: this.#parts.newId ?? newId,
+      alerting: this.#parts.alerting ?? {},
       wake: (atMs) => this.wake(destination, atMs),
+      checkAt: (atMs) => this.#checkAt(destination, atMs),
       takeWake: () => this.#woken.delete(destination),
       onSettled: ({ to }) => {
         this.#totals.settled += 1;

@@ -1,23 +1,21 @@
 import type { Outcome, Reason } from "../channel/outcome.ts";
-import { breakerAfter, LONGEST_OPENING_MS, openUntilMs } from "./breaker.ts";
+import { breakerAfter, CLOSED } from "./breaker.ts";
 import type { DestinationHealth } from "./delivery.ts";
+import { TEST_EVERY_MS } from "./gate.ts";
 
 /** Refusals for good, of different deliveries in a row, after which a destination is not used any more. */
 const DISABLED_AFTER = 3;
 
-/** A disabled destination is tried with one delivery this often. */
-const TEST_EVERY_MS = LONGEST_OPENING_MS;
-
 /** How exactly the last success is remembered while all is well. */
 const SUCCESS_EVERY_MS = 60_000;
 
-/** Between two messages to people about the trouble of one destination. */
+/** Least time between two messages to people about the trouble of one destination. */
 const TOLD_EVERY_MS = 3_600_000;
 
-/** Longest part of an answer that is remembered. Unit: UTF-16 units. */
-const REASON_CHARS = 300;
+/** Longest part of a failure that is remembered. Unit: UTF-16 units. */
+const FAILURE_CHARS = 300;
 
-/** These say something about the message or about us, not about the destination. */
+/** These say something about the message, or about us, and nothing about the destination. */
 const NO_FAILURE: ReadonlySet<Reason> = new Set<Reason>([
   "invalid-payload",
   "too-large",
@@ -30,14 +28,15 @@ const NO_FAILURE: ReadonlySet<Reason> = new Set<Reason>([
 const REFUSALS: ReadonlySet<Reason> = new Set<Reason>(["auth", "gone"]);
 
 export interface HealthRules {
-  /** A destination that has delivered nothing for this long, while it was tried, is failing. */
+  /** A destination that delivers nothing for this long, though it is tried, is failing. */
   readonly failingAfterMs: number;
   /** People are told of the trouble of this destination. */
   readonly tells: boolean;
 }
 
-/** One attempt, as the health of its destination sees it. */
+/** An attempt, as the health of its destination sees it. */
 export interface Seen {
+  readonly destination: string;
   readonly deliveryId: string;
   readonly outcome: Outcome;
   /** When the attempt began. */
@@ -45,33 +44,35 @@ export interface Seen {
   readonly nowMs: number;
   /** The delivery was given up. */
   readonly died: boolean;
-  /** Nothing was sent because the destination is disabled. */
+  /** Nothing was sent, because the destination is disabled or the message may have arrived before. */
   readonly unsent: boolean;
-  /** Revision of the block that was used. */
+  /** Revision of the block that was used; null: it could not be loaded. */
   readonly revision: number | null;
 }
 
-/** What there is to raise. `problem` and `recovery` are for people, the others are events. */
-export interface News {
+/** What a change of health gives to tell. */
+export interface Signs {
   readonly failing?: true;
-  readonly recovered?: true;
   readonly disabled?: true;
-  readonly problem?: true;
+  readonly recovered?: true;
+  /** For people: what is wrong, and how many deliveries were given up since they were last told. */
+  readonly problem?: { readonly level: Level; readonly dead: number };
+  /** For people, who were told that something is wrong. */
   readonly recovery?: true;
 }
 
+export type Level = DestinationHealth["memory"]["told"];
+
+/** A health and what there is to tell of it. */
 export interface HealthStep {
   readonly health: DestinationHealth;
-  readonly news: News;
+  readonly signs: Signs;
 }
 
 export const newHealth = (destination: string): DestinationHealth => ({
   destination,
-  consecutiveFailures: 0,
+  ...CLOSED,
   consecutiveRefusals: 0,
-  breaker: "closed",
-  openForMs: 0,
-  probeAtMs: null,
   failingSinceMs: null,
   lastSuccessMs: null,
   lastToldMs: null,
@@ -87,30 +88,169 @@ export const newHealth = (destination: string): DestinationHealth => ({
   },
 });
 
-/** True for an outcome that shows trouble of the destination, whatever the message. */
-const isFailure = (outcome: Outcome): boolean => outcome.kind !== "delivered" && !NO_FAILURE.has(outcome.reason);
-
-const isQuiet = ({ failingSinceMs, consecutiveFailures, consecutiveRefusals, breaker, memory }: DestinationHealth) =>
+/** Nothing but the time of the last success can change by another one. */
+const isWell = ({ failingSinceMs, consecutiveFailures, breaker, disabledReason, memory }: DestinationHealth): boolean =>
   failingSinceMs === null &&
-  consecutiveFailures + consecutiveRefusals + memory.untoldDead === 0 &&
+  consecutiveFailures === 0 &&
   breaker === "closed" &&
-  memory.raisedMs === null;
+  disabledReason === null &&
+  memory.raisedMs === null &&
+  memory.untoldDead === 0;
 
 /**
  * The health of a destination after an attempt; null when there is nothing to store. A destination that never failed has
  * none, so that ordinary traffic writes nothing.
  */
 export function afterAttempt(before: DestinationHealth | null, seen: Seen, rules: HealthRules): HealthStep | null {
-  const { outcome, nowMs, died } = seen;
-  if (outcome.kind === "delivered" && !died && (before === null || isQuiet(before))) {
+  const { outcome, nowMs } = seen;
+  if (outcome.kind === "delivered" && (before === null || isWell(before))) {
     if (before === null || nowMs - (before.lastSuccessMs ?? 0) < SUCCESS_EVERY_MS) return null;
-    return { health: { ...before, lastSuccessMs: nowMs }, news: {} };
+    return { health: { ...before, lastSuccessMs: nowMs }, signs: {} };
   }
-  const counted = seen.unsent || seen.outcome.kind === "delivered" ? before : null;
-  const start = before ?? newHealth(seen.deliveryId);
-  void counted;
-  let step: HealthStep = { health: start, news: {} };
-  if (!seen.unsent) step = outcome.kind === "delivered" ? succeeded(start, nowMs) : failed(start, seen);
-  if (died && rules.tells) step = { ...step, health: withDead(step.health) };
-  return timely(step, nowMs, rules);
+  const start = before ?? newHealth(seen.destination);
+  let step: HealthStep = { health: start, signs: {} };
+  if (!seen.unsent) step = outcome.kind === "delivered" ? succeeded(start, seen) : failed(start, seen, outcome);
+  if (seen.died && rules.tells) step = { ...step, health: withDead(step.health) };
+  return before === null && isWell(step.health) ? null : timely(step, nowMs, rules);
+}
+
+const withDead = (health: DestinationHealth): DestinationHealth => ({
+  ...health,
+  memory: { ...health.memory, untoldDead: health.memory.untoldDead + 1 },
+});
+
+/** What the passing of time alone brings about; null when nothing. */
+export function afterTime(before: DestinationHealth | null, nowMs: number, rules: HealthRules): HealthStep | null {
+  if (before === null) return null;
+  const step = timely({ health: before, signs: {} }, nowMs, rules);
+  return step.health === before ? null : step;
+}
+
+function succeeded(before: DestinationHealth, { nowMs, ...seen }: Seen): HealthStep {
+  const { memory } = before;
+  const { recentFailuresMs, ...breaker } =
+    before.disabledReason === null ? breakerOf(before, { nowMs, ...seen }) : RESET;
+  const health: DestinationHealth = {
+    ...before,
+    ...breaker,
+    consecutiveRefusals: 0,
+    failingSinceMs: null,
+    lastSuccessMs: nowMs,
+    disabledReason: null,
+    memory: {
+      ...newHealth(before.destination).memory,
+      recentFailuresMs,
+      untoldDead: memory.untoldDead,
+    },
+  };
+  return {
+    health,
+    signs: {
+      ...(memory.raisedMs === null ? {} : { recovered: true }),
+      ...(memory.told === "nothing" ? {} : { recovery: true }),
+    },
+  };
+}
+
+const RESET = { ...CLOSED, recentFailuresMs: [] };
+
+const breakerOf = (health: DestinationHealth, seen: Pick<Seen, "outcome" | "startedAtMs" | "nowMs">) =>
+  breakerAfter({ ...health, recentFailuresMs: health.memory.recentFailuresMs }, seen);
+
+type Failure = Exclude<Outcome, { kind: "delivered" }>;
+
+function failed(before: DestinationHealth, seen: Seen, outcome: Failure): HealthStep {
+  const { nowMs, startedAtMs } = seen;
+  const { breaker, openForMs, probeAtMs, consecutiveFailures, recentFailuresMs } = breakerOf(before, seen);
+  const failing = NO_FAILURE.has(outcome.reason)
+    ? {}
+    : { failingSinceMs: before.failingSinceMs ?? nowMs, lastFailure: failureText(outcome) };
+  const { failingSinceMs = before.failingSinceMs, lastFailure = before.memory.lastFailure } = failing;
+  const health: DestinationHealth = {
+    ...before,
+    breaker,
+    openForMs,
+    probeAtMs,
+    consecutiveFailures,
+    failingSinceMs,
+    ...refusalsAfter(before, seen),
+    memory: { ...before.memory, recentFailuresMs, lastFailure, ...refusedBy(seen) },
+  };
+  if (before.disabledReason !== null) {
+    const isTest = startedAtMs >= (before.probeAtMs ?? 0);
+    return { health: { ...health, probeAtMs: isTest ? nowMs + TEST_EVERY_MS : before.probeAtMs }, signs: {} };
+  }
+  const isOver = (outcome.kind === "permanent" && outcome.disableBlock === true) || isRefusedTooOften(health);
+  return isOver ? disabled(health, seen, failureText(outcome)) : { health, signs: {} };
+}
+
+const failureText = ({ reason, detail }: Failure): string => `${reason}: ${detail}`.slice(0, FAILURE_CHARS);
+
+const isRefusal = ({ outcome }: Seen): boolean => outcome.kind === "permanent" && REFUSALS.has(outcome.reason);
+
+/** Another end of a delivery than a refusal begins the count anew; a retry is no end. */
+function refusalsAfter({ consecutiveRefusals, memory }: DestinationHealth, seen: Seen) {
+  if (!isRefusal(seen)) return seen.outcome.kind === "permanent" ? { consecutiveRefusals: 0 } : {};
+  return memory.lastRefusedId === seen.deliveryId ? {} : { consecutiveRefusals: consecutiveRefusals + 1 };
+}
+
+const refusedBy = (seen: Seen) => (isRefusal(seen) ? { lastRefusedId: seen.deliveryId } : {});
+
+const isRefusedTooOften = ({ consecutiveRefusals }: DestinationHealth): boolean =>
+  consecutiveRefusals >= DISABLED_AFTER;
+
+function disabled(health: DestinationHealth, { nowMs, revision }: Seen, why: string): HealthStep {
+  const { recentFailuresMs, ...breaker } = RESET;
+  const { memory } = health;
+  return {
+    health: {
+      ...health,
+      ...breaker,
+      probeAtMs: nowMs + TEST_EVERY_MS,
+      disabledReason: why,
+      memory: { ...memory, recentFailuresMs, disabledRevision: revision, raisedMs: memory.raisedMs ?? nowMs },
+    },
+    signs: { disabled: true },
+  };
+}
+
+const RANK: Readonly<Record<Level, number>> = { nothing: 0, failing: 1, disabled: 2 };
+
+function levelOf({ disabledReason, memory }: DestinationHealth): Level {
+  if (disabledReason !== null) return "disabled";
+  return memory.raisedMs === null ? "nothing" : "failing";
+}
+
+/** People do not know yet how bad it is. */
+const isUntold = (health: DestinationHealth): boolean =>
+  health.memory.untoldDead > 0 || RANK[levelOf(health)] > RANK[health.memory.told];
+
+function timely({ health: given, signs }: HealthStep, nowMs: number, rules: HealthRules): HealthStep {
+  const { failingSinceMs } = given;
+  const isLong = failingSinceMs !== null && nowMs - failingSinceMs >= rules.failingAfterMs;
+  const isNews = isLong && given.memory.raisedMs === null;
+  const health = isNews ? { ...given, memory: { ...given.memory, raisedMs: nowMs } } : given;
+  const raised: Signs = isNews ? { ...signs, failing: true } : signs;
+  if (!rules.tells || !isUntold(health) || nowMs < nextToldMs(health)) return { health, signs: raised };
+  const { memory } = health;
+  const level = levelOf(health);
+  const told = RANK[level] > RANK[memory.told] ? level : memory.told;
+  return {
+    health: { ...health, lastToldMs: nowMs, memory: { ...memory, told, untoldDead: 0 } },
+    signs: { ...raised, problem: { level, dead: memory.untoldDead } },
+  };
+}
+
+const nextToldMs = ({ lastToldMs }: DestinationHealth): number =>
+  lastToldMs === null ? -Infinity : lastToldMs + TOLD_EVERY_MS;
+
+/** When time alone may change something; null: never. */
+export function nextCheckMs(health: DestinationHealth | null, rules: HealthRules): number | null {
+  if (health === null) return null;
+  const { failingSinceMs, memory } = health;
+  const raiseMs =
+    failingSinceMs !== null && memory.raisedMs === null ? failingSinceMs + rules.failingAfterMs : Infinity;
+  const tellMs = rules.tells && isUntold(health) ? nextToldMs(health) : Infinity;
+  const firstMs = Math.min(raiseMs, tellMs);
+  return firstMs === Infinity ? null : firstMs;
 }

@@ -5,6 +5,7 @@ import type {
   DeliveryStatus,
   DestinationHealth,
   HealthChange,
+  HealthNews,
   Settlement,
 } from "./delivery.ts";
 import type { DeliveryRequest } from "../runs/delivery-request.ts";
@@ -42,6 +43,24 @@ export interface ReplayProgress {
   readonly skipped: number;
 }
 
+/** Where a delivery stands, without what it says. */
+export interface Standing {
+  readonly id: string;
+  readonly destination: string;
+  readonly status: DeliveryStatus;
+  readonly reason: DeliveryReason | null;
+  readonly uncertain: boolean;
+  readonly nextAttemptAtMs: number;
+  /** Of a queued one: the first unfinished delivery of its subject there, when that is an earlier one and so goes first. */
+  readonly behindId: string | null;
+}
+
+/** A destination to which nothing is sent before that instant, epoch milliseconds. */
+export interface Pause {
+  readonly destination: string;
+  readonly untilMs: number;
+}
+
 export interface StatsOptions {
   readonly nowMs: number;
   /** Attempts of this last span are counted, milliseconds. Default a day. */
@@ -63,7 +82,12 @@ export interface DestinationStats {
   /** Share of the window's attempts that delivered, 0 to 1; null without attempts. */
   readonly successRatio: number | null;
   /** How long the attempts of the window took, milliseconds; null without attempts. */
-  readonly latency: { readonly p50Ms: number; readonly p95Ms: number; readonly p99Ms: number; readonly maxMs: number } | null;
+  readonly latency: {
+    readonly p50Ms: number;
+    readonly p95Ms: number;
+    readonly p99Ms: number;
+    readonly maxMs: number;
+  } | null;
 }
 
 /**
@@ -88,11 +112,7 @@ export interface OutboxStore {
    *
    * @throws delivery_move_refused when `leaseId` does not hold one of them any more; nothing is written then
    */
-  settle(
-    settlements: readonly Settlement[],
-    leaseId: string,
-    health?: readonly DestinationHealth[],
-  ): Promise<void>;
+  settle(settlements: readonly Settlement[], leaseId: string, health?: readonly DestinationHealth[]): Promise<void>;
   /** Gives claimed deliveries back unattempted; those that `leaseId` does not hold any more are left alone. */
   release(ids: readonly string[], nextAttemptAtMs: number, leaseId: string): Promise<void>;
   /**
@@ -128,16 +148,26 @@ export interface OutboxStore {
   cancel(ids: readonly string[]): Promise<number>;
 
   read(id: string): Promise<Delivery | null>;
+  /** The one that a request with this `dedupKey` made. */
+  readByKey(dedupKey: string): Promise<Delivery | null>;
   /** By id or by a unique part of it: its first 4 or more characters, or beginning and end as `01994f1f..3a1b`. */
   find(idOrPrefix: string): Promise<Delivery | null>;
   list(filter?: DeliveryFilter): Promise<Delivery[]>;
   attempts(deliveryId: string): Promise<Attempt[]>;
+  /** Ids of all that a selection finds, in order of arrival. Not for what was delivered: that may be millions. */
+  ids(
+    selection: DeliverySelection & { readonly status: readonly Exclude<DeliveryStatus, "delivered">[] },
+  ): Promise<string[]>;
+  /** Where these deliveries stand, in no particular order; ids that are not stored are left out. */
+  standing(ids: readonly string[]): Promise<Standing[]>;
+  /** Pauses that are not over, by name. */
+  pauses(): Promise<Pause[]>;
   /** Null for a destination that has none yet. */
   readHealth(destination: string): Promise<DestinationHealth | null>;
   /** Of every destination that has one, by name. */
   listHealth(): Promise<DestinationHealth[]>;
-  /** Stores health that no settlement goes with. */
-  writeHealth(health: DestinationHealth): Promise<void>;
+  /** Stores health that no settlement goes with, and what there is to tell of it, in one transaction. */
+  writeHealth(health: DestinationHealth, news?: HealthNews): Promise<void>;
   /**
    * Reads a health, lets `change` decide, and stores what it gives, all in one transaction. Returns what is stored then.
    *

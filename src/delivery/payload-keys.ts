@@ -90,7 +90,8 @@ export class PayloadKeys {
   /** The text, or why it cannot be had, for people. Its key was loaded before. */
   open({ key, bytes }: SealedPayload, deliveryId: string): { readonly text: string } | { readonly problem: string } {
     const secret = this.#opened.get(key);
-    if (secret === undefined) return { problem: this.#problems.get(key) ?? "the key of the stored message is not open" };
+    if (secret === undefined)
+      return { problem: this.#problems.get(key) ?? "the key of the stored message is not open" };
     const text = openPayload(secret, bytes, deliveryId);
     return text === undefined ? { problem: "the stored message was changed, and cannot be opened" } : { text };
   }

@@ -1,10 +1,10 @@
 import type { Random } from "../base/random.ts";
-import type { RetryProfileName } from "../channel/channel.ts";
+import type { OnAmbiguous, RetryProfileName } from "../channel/channel.ts";
 import type { Outcome } from "../channel/outcome.ts";
 import { nextDelayMs, RETRY_PROFILES } from "../channel/retry-profiles.ts";
 import type { Attempt, Delivery, Settlement } from "./delivery.ts";
 import { asFailure, type Failure, givenUp, refusedNow } from "./partial.ts";
-import { narrowedTo, targetsLeft } from "./payload.ts";
+import { type Degrade, degradedTo, narrowedTo, targetsLeft } from "./payload.ts";
 
 type RetryOutcome = Extract<Failure, { kind: "retry" }>;
 
@@ -30,6 +30,10 @@ export interface DecisionInput {
   >;
   readonly outcome: Outcome;
   readonly profile: RetryProfileName;
+  /** Default: {@link ambiguityRule} of the profile. */
+  readonly onAmbiguous?: OnAmbiguous | undefined;
+  /** It was sent plainer or shorter than it was made; further attempts begin so. */
+  readonly degraded?: Degrade | undefined;
   /** Earlier attempts since the delivery was queued or replayed, oldest first. Asked for by {@link needsHistory}. */
   readonly history: readonly Attempt[];
   /** When the attempt began. */
@@ -55,6 +59,9 @@ export function needsHistory({
   return failure.maxAttempts !== undefined || nowMs - delivery.createdAtMs > maxAgeMs / 2;
 }
 
+/** A text message costs money and wakes people: one that may have arrived is not sent again without being asked. */
+export const ambiguityRule = (profile: RetryProfileName): OnAmbiguous => (profile === "sms" ? "park" : "retry");
+
 /** Where an attempt leaves its delivery: delivered, queued for another attempt, or dead with the reason. */
 export function decide(input: DecisionInput): Decision {
   const { delivery, outcome, nowMs } = input;
@@ -63,12 +70,13 @@ export function decide(input: DecisionInput): Decision {
   const providerId = (outcome.kind === "delivered" ? outcome.providerId : undefined) ?? delivery.providerId;
   const refused = refusedNow(outcome);
   const left = refused ?? targetsLeft(delivery.payload);
+  const payload = payloadAfter(input, refused);
   const ended = {
     nextAttemptAtMs: nowMs,
     providerId,
     uncertain,
     pauseUntilMs: null,
-    ...(refused === null ? {} : { payload: narrowedTo(delivery.payload, refused) }),
+    ...(payload === delivery.payload ? {} : { payload }),
   };
   const failure = asFailure(outcome);
   if (failure === null) return { ...ended, to: "delivered", reason: null, detail: null };
@@ -77,17 +85,31 @@ export function decide(input: DecisionInput): Decision {
   if (kind === "permanent" && reason === "partial" && left !== null)
     return { ...ended, to: "delivered", reason, detail };
   if (kind === "permanent") return { ...ended, ...givenUp(reason, detail, left) };
+  const rule = input.onAmbiguous ?? ambiguityRule(input.profile);
+  if (failure.ambiguous && rule === "park") {
+    return {
+      ...ended,
+      ...givenUp(reason, `${detail} (may have arrived; it is not sent again without being asked)`, left),
+    };
+  }
+  if (failure.ambiguous && rule === "assume-delivered")
+    return { ...ended, to: "delivered", reason, detail: `${detail} (taken for delivered)` };
   // The process is ending: the next one continues at once.
   if (reason === "cancelled") return { ...ended, to: "queued", reason, detail };
   return { ...ended, ...decideRetry(input, failure, left) };
+}
+
+function payloadAfter({ delivery, degraded }: DecisionInput, refused: readonly string[] | null): Delivery["payload"] {
+  const narrowed = refused === null ? delivery.payload : narrowedTo(delivery.payload, refused);
+  return degraded === undefined || narrowed["degrade"] === degraded ? narrowed : degradedTo(narrowed, degraded);
 }
 
 type RetryDecision = Pick<Decision, "to" | "nextAttemptAtMs" | "reason" | "detail" | "pauseUntilMs">;
 
 /** @param left Targets that still lack the message, when others have it. */
 function decideRetry(input: DecisionInput, outcome: RetryOutcome, left: readonly string[] | null): RetryDecision {
-  const { delivery, profile: profileName, nowMs, random } = input;
-  const profile = RETRY_PROFILES[profileName];
+  const { delivery, nowMs, random } = input;
+  const profile = RETRY_PROFILES[input.profile];
   const attempts = delivery.attempts + 1;
   const asked = serverDelayMs(outcome);
   const isQuota = asked !== undefined && asked > LONGEST_RATE_LIMIT_MS;
@@ -102,12 +124,6 @@ function decideRetry(input: DecisionInput, outcome: RetryOutcome, left: readonly
     pauseUntilMs,
   });
 
-  if (profileName === "sms" && outcome.ambiguous) {
-    return dead(
-      outcome.reason,
-      `${outcome.detail} (may have arrived; a text message is not sent twice without being asked)`,
-    );
-  }
   if (outcome.maxAttempts !== undefined && attemptsFor(outcome, input.history) >= outcome.maxAttempts) {
     return dead(outcome.reason, outcome.detail);
   }

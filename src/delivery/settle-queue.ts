@@ -3,7 +3,7 @@ import { errorCode, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
 import { redact } from "../base/redactor.ts";
-import type { Settlement } from "./delivery.ts";
+import type { DestinationHealth, Settlement } from "./delivery.ts";
 import type { OutboxStore } from "./outbox-store.ts";
 import { storeBackoffMs } from "./store-backoff.ts";
 
@@ -23,7 +23,16 @@ const LAST_TRY_WAIT_MS = 20;
 
 interface Entry {
   readonly settlement: Settlement;
+  /** Of the destination, after this result. */
+  readonly health: DestinationHealth | undefined;
+  /** Counts up in the order of the results. */
+  readonly order: number;
   readonly done: (written: boolean) => void;
+}
+
+interface HealthWrite {
+  readonly health: DestinationHealth;
+  readonly order: number;
 }
 
 /** Attempts of this process that are out. */
@@ -49,15 +58,20 @@ export class SettleQueue implements AsyncDisposable {
   #batchSize = LARGEST_BATCH;
   #failures = 0;
   #writing: Promise<void> | undefined;
+  #order = 0;
+  /** Order of the newest health that was written of a destination: a result that comes late brings an older one. */
+  readonly #healthOrders = new Map<string, number>();
 
   constructor(parts: StoreAccess & { readonly traffic: Traffic; readonly leaseId: string }) {
     this.#parts = parts;
   }
 
   /** Resolves with true when the result is durable; with false when the store refused it, or the queue was closed first. */
-  push(settlement: Settlement): Promise<boolean> {
+  push(settlement: Settlement, health?: DestinationHealth): Promise<boolean> {
+    this.#order += 1;
+    const order = this.#order;
     return new Promise((done) => {
-      this.#waiting.push({ settlement, done });
+      this.#waiting.push({ settlement, health, order, done });
       this.#writing ??= this.#writeAll();
     });
   }
@@ -92,16 +106,36 @@ export class SettleQueue implements AsyncDisposable {
 
   async #writeBatch(): Promise<void> {
     const batch = this.#waiting.slice(0, this.#batchSize);
+    const settlements = batch.map((entry) => entry.settlement);
+    const newest = this.#newestHealth(batch);
     try {
-      await this.#parts.outbox.settle(batch.map((entry) => entry.settlement), this.#parts.leaseId);
+      await this.#parts.outbox.settle(
+        settlements,
+        this.#parts.leaseId,
+        newest?.map(({ health }) => health),
+      );
     } catch (error) {
       this.#onFailure(error);
       return;
     }
+    for (const { health, order } of newest ?? []) this.#healthOrders.set(health.destination, order);
     this.#failures = 0;
     this.#batchSize = Math.min(LARGEST_BATCH, this.#batchSize * 2);
     this.#waiting = this.#waiting.slice(batch.length);
     for (const entry of batch) entry.done(true);
+  }
+
+  /** The last health of each destination in the batch; undefined when no result changed any. */
+  #newestHealth(batch: readonly Entry[]): readonly HealthWrite[] | undefined {
+    let newest: Map<string, HealthWrite> | undefined;
+    for (const { health, order } of batch) {
+      if (health === undefined) continue;
+      newest ??= new Map();
+      const { destination } = health;
+      const known = Math.max(newest.get(destination)?.order ?? 0, this.#healthOrders.get(destination) ?? 0);
+      if (order > known) newest.set(destination, { health, order });
+    }
+    return newest === undefined ? undefined : [...newest.values()];
   }
 
   #onFailure(error: unknown): void {

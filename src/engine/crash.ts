@@ -184,7 +184,11 @@ export const watcher: ActivityWatcher = {
     isWatching = false;
     process.off("exit", onExit);
     process.off("beforeExit", onIdle);
-    stopListening();
+    process.off("uncaughtException", onUncaught);
+    // A signal that came while the last state was written is told in the next turn, and must find its listener there.
+    setImmediate(() => {
+      if (!isWatching) stopListening();
+    }).unref();
   },
 };
 

@@ -11,6 +11,9 @@ import { type Interruption, isSystemExit } from "./interruption.ts";
 import { leavesRunAsItIs } from "./leaving.ts";
 import { movedTo } from "./moved.ts";
 
+/** How long the end of a run waits for handlers that can change nothing any more, milliseconds. */
+const LONGEST_ANSWER_MS = 5_000;
+
 const subjectOf = (run: ActiveRun): string => (run.subject.kind === "flow" ? "Flow run" : "Task run");
 
 /** The state that an interruption ends a run in. */
@@ -52,8 +55,10 @@ export async function enterInterrupted(run: ActiveRun, interruption: Interruptio
 
 /** Handlers see how a run is ended from outside, and cannot change it. */
 async function enterObserved(run: ActiveRun, to: State, error?: unknown): Promise<void> {
-  if (run.handlers.length > 0)
-    await inFrame(run.hookFrame, observe, run.handlers, run.subject.object, run.record.state, to, run);
+  if (run.handlers.length > 0) {
+    const told = inFrame(run.hookFrame, observe, run.handlers, run.subject.object, run.record.state, to, run);
+    if (told !== undefined) await atMost(run, told);
+  }
   try {
     await enter(run, to, error);
   } catch (failure) {
@@ -67,6 +72,14 @@ async function enterObserved(run: ActiveRun, to: State, error?: unknown): Promis
     // A run that is being cancelled has no other end.
     await enter(run, moved.isCancelling() ? Cancelled({ message: to.message }) : to, error);
   }
+}
+
+/** A handler that never answers must not keep the end of its run from being stored. */
+async function atMost({ engine, record }: ActiveRun, told: Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<"late">();
+  using _timer = engine.clock.timer(LONGEST_ANSWER_MS, () => resolve("late"));
+  if ((await Promise.race([told, promise])) === "late")
+    engine.log.error("a state handler does not answer; the run ends without it", { run: record.id });
 }
 
 /** Enters the final state and says so. */

@@ -53,6 +53,9 @@ export interface FlowCall extends SubmittedCall {
 /** Arguments that the flow's schema refuses. */
 export class ParameterTypeError extends errorClass("invalid_parameters") {}
 
+/** How often a run may be moved by others while it proposes one state, before that counts as a defect. */
+const MOST_MOVES = 10;
+
 const NO_LABELS: Readonly<Record<string, string>> = {};
 
 /**
@@ -258,7 +261,7 @@ function ask({ record, engine: { clock, random } }: ActiveRun, flow: AnyFlow, to
  * @throws transition_refused, or what interrupted the run while it waited
  */
 async function propose(run: ActiveRun, flow: AnyFlow, to: State, error?: unknown): Promise<State> {
-  for (;;) {
+  for (let moves = 0; ;) {
     if (run.interruption !== null && !run.record.state.isFinal()) return endInterrupted(run);
     // A failure comes here only when it is the last one: handlers and retries have had their say.
     const decision = to.isFailed() ? lastWord(run, flow, to) : ask(run, flow, to);
@@ -279,7 +282,8 @@ async function propose(run: ActiveRun, flow: AnyFlow, to: State, error?: unknown
         if (run.interruption !== null) await interruptInside(run, run.interruption);
         return endInterrupted(run);
       }
-      if (moved === null) throw failure;
+      moves += 1;
+      if (moved === null || moves > MOST_MOVES) throw failure;
       await adopt(run, moved);
     }
   }

@@ -40,6 +40,11 @@ const never = (): Promise<never> => new Promise(() => undefined);
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const STOP = new Error("stop");
 
+/** Lets things happen until it is done, or nothing happens any more. */
+async function quiet(seen: { readonly isDone: boolean }): Promise<void> {
+  for (let turns = 0; turns < 200 && !seen.isDone; turns += 1) await turn();
+}
+
 type Seen = ReturnType<typeof watch>;
 
 /** How it ends once it is aborted; fails when it does not. */
@@ -200,7 +205,7 @@ describe("an attempt that timed out", () => {
   it("does not hold up the wait of a flow for its next one", async () => {
     const inner = task({ name: "inner" }, never);
     const slow = flow({ name: "slow", retries: 1, retryDelaySeconds: 5, timeoutSeconds: 1 }, async () => {
-      await inner.submit(1 as never).wait();
+      await inner.submit().wait();
     });
     const seen = watch(within(() => slow.run([], { returnState: true })));
     await clock.advanceUntil(() => seen.isDone);
@@ -236,7 +241,7 @@ describe("an exit", () => {
   ])("of a flow ends what was %s in it", async (_how, begin) => {
     const open = task({ name: "open" }, never);
     const leaving = flow({ name: "leaving" }, async () => {
-      begin(open as () => Promise<unknown>, () => open.submit());
+      begin(open, () => open.submit());
       await turn();
       throw new SystemExit("bye");
     });
@@ -425,30 +430,20 @@ describe("code that goes on after its run has ended", () => {
 });
 
 describe("a body that returns something strange", () => {
+  const throwing = (): never => {
+    throw STOP;
+  };
+  /* oxlint-disable unicorn/no-thenable -- this is what is under test */
   it.each([
-    [
-      "whose then throws",
-      () => ({
-        then: () => {
-          throw STOP;
-        },
-      }),
-    ],
-    [
-      "whose then cannot be read",
-      () =>
-        Object.defineProperty({}, "then", {
-          get: () => {
-            throw STOP;
-          },
-        }),
-    ],
+    ["whose then throws", () => ({ then: throwing })],
+    ["whose then cannot be read", () => Object.defineProperty({}, "then", { get: throwing })],
   ])("fails when it is a thenable %s", async (_what, make) => {
     const strange = flow({ name: "strange" }, () => make() as unknown);
 
     await expect(within(() => strange())).rejects.toBe(STOP);
     expect(await test.stored.flowStates("strange")).toEqual(["Pending", "Running", "Failed"]);
   });
+  /* oxlint-enable unicorn/no-thenable */
 });
 
 /** Columns that the table of the rules does not write, by the state before. Force is not used here. */
@@ -465,7 +460,7 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
 };
 
 describe("a handler that answers with any state at any transition", () => {
-  const ANSWERS: Readonly<Record<string, () => unknown>> = {
+  const ANSWERS: Record<string, () => unknown> = {
     Scheduled: () => Scheduled(),
     Pending: () => Pending(),
     Running: () => Running(),
@@ -513,10 +508,10 @@ describe("a handler that answers with any state at any transition", () => {
       const outer = flow({ name: "outer" }, async () => (await inner.run([], { returnState: true })).name);
       const abort = new AbortController();
       const seen = watch(within(() => outer.run([], { signal: abort.signal })));
-      await clock.settle(60);
+      await quiet(seen);
       // A pause has no end of its own.
       if (!seen.isDone) abort.abort(STOP);
-      await clock.settle(60);
+      await quiet(seen);
 
       expect(seen.isDone).toBe(true);
       const { runs } = test.hub.engine;
@@ -531,10 +526,17 @@ describe("a handler that answers with any state at any transition", () => {
 describe("a store that refuses", () => {
   const CODES = ["store_full", "store_busy", "run_superseded", "run_moved"] as const;
   const errorOf = (code: (typeof CODES)[number], change: RunChange): BellhopError => {
-    const details = { path: "db", waitedMs: 1, run: change.run.name, state: change.state.name, reason: "test" };
-    // Each code takes some of these; run_moved needs the state that the run is in.
-    const current = { ...Crashed().toWire(), state_details: {} };
-    return new BellhopError(code, { ...details, current } as never);
+    const { name: run, state } = change.run;
+    switch (code) {
+      case "store_full":
+        return new BellhopError(code, { path: "db" });
+      case "store_busy":
+        return new BellhopError(code, { path: "db", waitedMs: 1 });
+      case "run_superseded":
+        return new BellhopError(code, { run, state: state.name });
+      case "run_moved":
+        return new BellhopError(code, { run, state: state.name, current: Running().toWire() });
+    }
   };
   const cases = CODES.flatMap((code) =>
     (["Pending", "Running", "AwaitingRetry", "Retrying", "Completed"] as const).flatMap((at) =>
@@ -566,9 +568,10 @@ describe("a store that refuses", () => {
       },
     });
     const seen = watch(within(() => inner.run([], { returnState: true })));
-    await clock.settle(80);
+    await quiet(seen);
     Object.assign(runs, { commit });
     process.off("unhandledRejection", onUnhandled);
+    await turn();
 
     expect(seen.isDone).toBe(true);
     expect(unhandled).toEqual([]);

@@ -7,7 +7,7 @@ import {
   getTransaction,
   INPUTS,
   type Serializer,
-  State,
+  type State,
   task,
   type Transaction,
   transaction,

@@ -5,7 +5,7 @@ import { withProgress } from "../progress.ts";
 import { receiptJson, receiptLine } from "../receipt-text.ts";
 import { localTime } from "../time-text.ts";
 import { attemptJson } from "../wire.ts";
-import { showAttempts } from "./delivery-inspect.ts";
+import { showAttempts } from "../delivery/outcome-text.ts";
 
 export const blockTest: CommandSpec = {
   description: "Sends a message that is marked as a test, and shows what the provider answered.",

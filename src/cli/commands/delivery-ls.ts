@@ -1,75 +1,86 @@
-import { BellhopError } from "../../base/errors.ts";
-import { type Delivery, type DeliveryStatus, MOVES } from "../../delivery/delivery.ts";
+import type { Attempt, Delivery } from "../../delivery/delivery.ts";
 import type { CommandContext, CommandSpec } from "../command.ts";
-import { deliverySymbol, paintDelivery } from "../state-look.ts";
-import { type Column, idCell, table } from "../table.ts";
+import { endedInPart, paintStatus, statusText } from "../delivery/outcome-text.ts";
+import { SELECTION_OPTIONS, selectionOf, statusesOf, statusOption } from "../delivery/selection.ts";
+import { type Waiting, waitingCell, waitingJson, whatFor } from "../delivery/waiting.ts";
+import { DELIVERY_STATUSES } from "../state-look.ts";
+import { type Column, idCell, shortId, table } from "../table.ts";
 import { distanceText } from "../time-text.ts";
 import { deliveryJson } from "../wire.ts";
 
-const isStatus = (word: string): word is DeliveryStatus => Object.hasOwn(MOVES, word);
-
 export const deliveryLs: CommandSpec = {
+  description:
+    "Lists deliveries, newest first, and says why each stands where it stands: what a queued one waits for, why " +
+    "another one was given up or not sent.",
   options: [
-    { flags: "--status <status>", text: `only these: ${Object.keys(MOVES).join(", ")}`, many: true },
-    { flags: "--run <id|name>", text: "only deliveries about this flow run" },
-    { flags: "--destination <ref>", text: "only deliveries to this block" },
+    statusOption(DELIVERY_STATUSES),
+    ...SELECTION_OPTIONS,
     { flags: "--limit <n>", text: "most deliveries shown, 1 to 200 (default 20)" },
   ],
   examples: [
     { line: "bellhop delivery ls", text: "the latest 20 messages" },
-    { line: "bellhop delivery ls --status dead", text: "what was given up, and why" },
+    { line: "bellhop delivery ls --status dead --since 24h", text: "what was given up since yesterday, and why" },
+    { line: "bellhop delivery ls --status queued", text: "what waits, and for what" },
     { line: "bellhop delivery ls --destination slack-webhook/ops --json", text: "one destination, for a script" },
   ],
   run: async (context) => {
-    const { store } = await context.core();
-    const { options, out } = context;
-    const status = options.list("status");
-    const wrong = status.find((word) => !isStatus(word));
-    if (wrong !== undefined) {
-      throw new BellhopError("cli_usage", {
-        problem: `there is no delivery status "${wrong}"`,
-        next: `Choose from: ${Object.keys(MOVES).join(", ")}.`,
-      });
-    }
-    const destination = options.text("destination");
-    const flowRunId = await runId(context);
-    const deliveries = await store.outbox.list({
+    const { outbox } = (await context.core()).store;
+    const { options, out, clock } = context;
+    const status = statusesOf(context, DELIVERY_STATUSES);
+    const deliveries = await outbox.list({
+      ...(await selectionOf(context)),
+      ...(status.length === 0 ? {} : { status }),
       limit: options.count("limit", { min: 1, max: 200 }) ?? 20,
-      ...(status.length === 0 ? {} : { status: status.filter(isStatus) }),
-      ...(destination === undefined ? {} : { destination }),
-      ...(flowRunId === undefined ? {} : { flowRunId }),
     });
-    out.value(deliveries.map(deliveryJson));
-    if (deliveries.length === 0) out.note("No deliveries.");
-    else table(out, columns(context), deliveries);
+    const waits = await whatFor(outbox, deliveries, clock.now());
+    const rows = await Promise.all(
+      deliveries.map(async (delivery): Promise<Row> => ({
+        delivery,
+        // Only these can tell that some recipients did not take it.
+        attempts: delivery.status === "delivered" ? await outbox.attempts(delivery.id) : [],
+        waiting: waits.get(delivery.id) ?? null,
+      })),
+    );
+    out.value(rows.map(rowJson));
+    if (rows.length === 0) out.note("No deliveries.");
+    else table(out, columns(context), rows);
   },
 };
 
-async function runId({ options, core }: CommandContext): Promise<string | undefined> {
-  const run = options.text("run");
-  if (run === undefined) return undefined;
-  const found = await (await core()).store.runs.findFlowRun(run);
-  if (found === null) throw new BellhopError("run_not_found", { run });
-  return found.id;
+interface Row {
+  readonly delivery: Delivery;
+  readonly attempts: readonly Attempt[];
+  readonly waiting: Waiting | null;
 }
 
-function columns({ out, clock }: CommandContext): Column<Delivery>[] {
+const rowJson = ({ delivery, attempts, waiting }: Row) => ({
+  ...deliveryJson(delivery),
+  in_part: endedInPart(delivery, attempts),
+  waiting: waiting === null ? null : waitingJson(waiting),
+});
+
+function columns({ out, clock }: CommandContext): Column<Row>[] {
   const now = clock.now();
   return [
-    { title: "ID", of: (delivery) => idCell(out, delivery.id) },
-    { title: "TO", of: (delivery) => delivery.destination },
+    { title: "ID", of: ({ delivery }) => idCell(out, delivery.id) },
+    { title: "TO", of: ({ delivery }) => delivery.destination },
     {
       title: "STATUS",
-      of: (delivery) => `${deliverySymbol(delivery.status)} ${delivery.status}`,
-      paint: (text, delivery) => paintDelivery(out.paint, delivery.status, text),
+      of: ({ delivery, attempts }) => statusText(delivery, attempts),
+      paint: (text, { delivery, attempts }) => paintStatus(out, text, [delivery, attempts]),
     },
-    { title: "ATTEMPTS", of: (delivery) => attemptsText(delivery, now), flexible: true },
-    { title: "CREATED", of: (delivery) => distanceText(delivery.createdAtMs, now) },
+    { title: "TRIES", of: ({ delivery }) => String(delivery.attempts) },
+    { title: "WHY", of: (row) => whyText(row, now), flexible: true },
+    { title: "CREATED", of: ({ delivery }) => distanceText(delivery.createdAtMs, now) },
   ];
 }
 
-/** `1`, `1, gone`, `2, server, next in 4 s`. */
-function attemptsText(delivery: Delivery, now: number): string {
-  const next = delivery.status === "queued" ? `next ${distanceText(delivery.nextAttemptAtMs, now)}` : null;
-  return [String(delivery.attempts), delivery.reason, next].filter((part) => part !== null).join(", ");
+/** `server, next in 4 s`, `gone: no_service`, `overtaken by 01994f2a-7b3c..3a1b09`, `it may have arrived twice`. */
+function whyText({ delivery, waiting }: Row, now: number): string {
+  const { status, reason, detail, uncertain } = delivery;
+  if (waiting !== null) return waitingCell(waiting, now);
+  if (reason === "overtaken" && detail !== null) return `overtaken by ${shortId(detail)}`;
+  const why = [reason, detail].filter((part) => part !== null).join(": ");
+  if (why !== "") return why;
+  return status === "delivered" && uncertain ? "uncertain: it may have arrived twice" : "";
 }

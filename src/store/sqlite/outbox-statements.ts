@@ -1,5 +1,6 @@
 import type { DeliveryStatus } from "../../delivery/delivery.ts";
 import { query } from "./database.ts";
+import { GIVEN_UP_ONLY, NARROWED, type Narrowing } from "./outbox-narrowing.ts";
 import { type AttemptRow, DELIVERY_COLUMNS, type DeliveryRow } from "./outbox-rows.ts";
 
 // Reads lock nothing. Writes run inside a group commit, which holds the write lock. `indexed by` makes SQLite refuse a
@@ -243,21 +244,6 @@ export const SEQS_OF_IDS = query<[ids: string], { seq: number }>(
   "select seq from deliveries where id in (select value from json_each(?)) order by seq",
 );
 
-/** What a selection says besides the status; empty text and null stand for "no filter". */
-type Narrowing = [
-  destination: string,
-  flowRunId: string,
-  reason: string,
-  sinceMs: number | null,
-  untilMs: number | null,
-];
-
-const NARROWED = `(?1 = '' or destination = ?1) and (?2 = '' or flow_run_id = ?2) and (?3 = '' or reason = ?3)
-  and (?4 is null or created_at_ms >= ?4) and (?5 is null or created_at_ms < ?5)`;
-
-/** Condition of the index deliveries_given_up. */
-const GIVEN_UP_ONLY = "status in ('dead', 'suppressed')";
-
 export const GIVEN_UP = query<[...Narrowing, status: string], { seq: number }>(
   `select seq from deliveries indexed by deliveries_given_up
    where status = ?6 and ${GIVEN_UP_ONLY} and ${NARROWED} order by seq`,
@@ -267,6 +253,9 @@ const DELIVERIES = `select ${DELIVERY_COLUMNS} from deliveries`;
 
 /** Unique index on id. */
 export const READ = query<[id: string], DeliveryRow>(`${DELIVERIES} where id = ?`);
+
+/** Unique index on dedup_key. */
+export const READ_BY_KEY = query<[dedupKey: string], DeliveryRow>(`${DELIVERIES} where dedup_key = ?`);
 
 /** Unique index on id; two rows mean that the part is not unique. */
 export const FIND_BY_PART = query<[from: string, to: string, like: string], DeliveryRow>(

@@ -1,12 +1,14 @@
 import type { Delivery, DeliveryStatus } from "../../delivery/delivery.ts";
-import type { DeliveryFilter, DeliverySelection, OutboxStore, ReplayProgress, Which } from "../../delivery/outbox-store.ts";
+import type { DeliveryFilter, OutboxStore, ReplayProgress, Which } from "../../delivery/outbox-store.ts";
 import type { PayloadKeys } from "../../delivery/payload-keys.ts";
 import { claim } from "./claim.ts";
 import { type Database, toJson } from "./database.ts";
 import type { Enqueued } from "./enqueued.ts";
 import { listHealth, prepareHealth, readHealth } from "./outbox-health.ts";
 import { prepareJournal } from "./outbox-insert.ts";
+import { looks } from "./outbox-looks.ts";
 import * as move from "./outbox-moves.ts";
+import { narrowing } from "./outbox-narrowing.ts";
 import { toDeliveries } from "./outbox-payloads.ts";
 import { type DeliveryRow, toAttempt } from "./outbox-rows.ts";
 import { readStats } from "./outbox-stats.ts";
@@ -20,15 +22,6 @@ const LISTS: Readonly<Record<Exclude<DeliveryStatus, "delivered">, typeof sql.LI
   dead: sql.LIST_DEAD,
   suppressed: sql.LIST_SUPPRESSED,
 };
-
-const narrowing = (selection: DeliverySelection) =>
-  [
-    selection.destination ?? "",
-    selection.flowRunId ?? "",
-    selection.reason ?? "",
-    selection.sinceMs ?? null,
-    selection.untilMs ?? null,
-  ] as const;
 
 function list(db: Database, filter: DeliveryFilter): DeliveryRow[] {
   const { status = [], flowRunId } = filter;
@@ -85,6 +78,14 @@ async function replay({ which, nowMs, onProgress }: Replay, { read, queue }: Ses
   return replayed;
 }
 
+function changeHealth(db: Database, destination: string, change: Parameters<OutboxStore["changeHealth"]>[1]) {
+  const stored = readHealth(db, destination);
+  const changed = change(stored);
+  if (changed === null) return { health: stored, queued: [] };
+  prepareHealth(changed.health)(db);
+  return { health: changed.health, queued: move.prepareNews(changed.news)(db) };
+}
+
 /** The moves of the dispatcher's side. */
 function moves({ queue, clock }: Session, enqueued: Enqueued, keys: PayloadKeys | undefined) {
   const tell = (destinations: readonly string[]): void => enqueued.tell(destinations);
@@ -123,6 +124,13 @@ function moves({ queue, clock }: Session, enqueued: Enqueued, keys: PayloadKeys 
       const [write, news] = [prepareHealth(health), move.prepareNews(told)];
       await queue.submit((db) => (write(db), news(db)), tell);
     },
+    changeHealth: async (destination, change) => {
+      const { health } = await queue.submit(
+        (db) => changeHealth(db, destination, change),
+        ({ queued }) => tell(queued),
+      );
+      return health;
+    },
   } satisfies Partial<OutboxStore>;
 }
 
@@ -134,6 +142,7 @@ export function openOutboxStore(session: Session, enqueued: Enqueued, keys?: Pay
     row == null ? null : ((await opened([row]))[0] ?? null);
   return {
     ...moves(session, enqueued, keys),
+    ...looks(session),
     due: () =>
       read((db) =>
         db.all(sql.DUE).map(({ destination, dueAtMs, pausedUntilMs }) => ({
@@ -149,6 +158,7 @@ export function openOutboxStore(session: Session, enqueued: Enqueued, keys?: Pay
     replay: (which, nowMs, onProgress) => replay({ which, nowMs, onProgress }, session, enqueued),
 
     read: async (id) => firstOf(await read((db) => db.get(sql.READ, id))),
+    readByKey: async (dedupKey) => firstOf(await read((db) => db.get(sql.READ_BY_KEY, dedupKey))),
     find: async (idOrPrefix) => firstOf(await read((db) => find(db, idOrPrefix))),
     list: async (filter = {}) => opened(await read((db) => db.snapshot(() => list(db, filter)))),
     attempts: (deliveryId) => read((db) => db.all(sql.ATTEMPTS, deliveryId).map(toAttempt)),
