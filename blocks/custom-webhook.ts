@@ -5,6 +5,7 @@ import {
   type PlaceholderValues,
   type RequestBody,
   bytes,
+  deliveryFields,
   fillDeep,
   fillText,
   headerValue,
@@ -52,6 +53,7 @@ const schema = z
     timeout: z.number().positive().max(MAX_TIMEOUT_SECONDS).default(10).meta({ description: "Seconds." }),
     allow_private_urls: z.boolean().default(true).meta({ description: "Allow loopback and private addresses." }),
     secrets: secretDict().prefault({}).meta({ description: "Values for placeholders." }),
+    ...deliveryFields(),
   })
   .superRefine((config, context) => {
     const { json_data, form_data, params, headers, cookies, secrets, url } = config;

@@ -1,4 +1,4 @@
-import { type Message, NotificationBlock, blockField, chars, fit, z } from "../src/sdk.ts";
+import { type Message, NotificationBlock, blockField, chars, deliveryFields, fit, z } from "../src/sdk.ts";
 import { EmailServerCredentials } from "./email-server-credentials.ts";
 
 /** Subjects have no limit in the protocol; mail programs show far less. */
@@ -38,6 +38,7 @@ const schema = z
     bcc: z.array(mailbox).default([]),
     reply_to: z.array(mailbox).default([]).meta({ description: "Where answers go; default: the sender." }),
     subject_prefix: oneLine.default("").meta({ description: 'Put before every subject, e.g. "[prod] ".' }),
+    ...deliveryFields(),
   })
   .refine(({ to, cc, bcc }) => to.length + cc.length + bcc.length <= MAX_RECIPIENTS, {
     path: ["to"],

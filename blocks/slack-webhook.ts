@@ -6,6 +6,7 @@ import {
   type Outcome,
   SEVERITY_LOOK,
   chars,
+  deliveryFields,
   escapeSlack,
   isWebUrl,
   secret,
@@ -43,6 +44,7 @@ const schema = z
     username: z.string().optional().meta({ description: "Honoured by legacy integrations only, like icon_emoji." }),
     icon_emoji: z.string().optional(),
     thread_ts: z.string().optional().meta({ description: "Post below this message." }),
+    ...deliveryFields(),
   })
   .superRefine(({ url, allow_custom_host }, context) => {
     const { hostname, protocol } = new URL(url.reveal());

@@ -33,6 +33,8 @@ export interface Core extends AsyncDisposable {
 export interface HubPorts {
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Most pages of the store's file; default: as the disk allows. */
+  readonly storePages?: number;
 }
 
 const databasePath = (config: Config): string => join(config.home, "bellhop.db");
@@ -44,7 +46,8 @@ export async function openCore(config: Config = loadConfig(), ports: HubPorts = 
   await using building = new AsyncDisposableStack();
   const path = databasePath(config);
   const random = ports.random ?? systemRandom;
-  const store = building.use(await openSqliteStore({ path, clock, random, log, vault: () => vault }));
+  const { storePages: maxPages } = ports;
+  const store = building.use(await openSqliteStore({ path, clock, random, log, maxPages, vault: () => vault }));
   const vault: Vault = openVault({ config, blocks: store.blocks, log });
   const transport = building.use(
     openTransport({ clock, log, inbox: store.inbox, version: VERSION, env: environment() }),

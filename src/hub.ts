@@ -8,6 +8,7 @@ import { loadConfig } from "./config/load.ts";
 import { type Core, type HubPorts, openCore } from "./core.ts";
 import { openDeliver } from "./delivery/deliver.ts";
 import { type Dispatcher, type DrainReport, startDispatcher } from "./delivery/dispatcher.ts";
+import { startHeartbeat } from "./delivery/heartbeat.ts";
 import { checkBoundary, currentFrame } from "./engine/active-run.ts";
 import { openControl } from "./engine/control.ts";
 import { tellSending } from "./engine/crash.ts";
@@ -55,10 +56,11 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
   await using building = new AsyncDisposableStack();
   building.use(core);
   const { clock, log, store, config } = core;
+  const sealer = vaultSealer(core.vault);
   const results = openResultServices({
     embedded: store.results,
     openFolder: (folder) => openResultFolder(folder, { clock, log }),
-    sealer: vaultSealer(core.vault),
+    sealer,
     clock,
     log,
     persistByDefault: config.persistResults,
@@ -68,14 +70,18 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
   const lease = building.use(await holdLease({ leases: store.leases, clock, log }));
   const deliver = openDeliver({ catalog: core.catalog, transport: core.transport, context: core.blockContext, clock });
   const onBusy = (isBusy: boolean): void => tellSending(engine, isBusy);
+  const alerting = { destination: config.alertDestination, failingAfterMs: config.alertAfterMs };
   const dispatcher = building.use(
-    startDispatcher({ outbox: store.outbox, deliver, clock, random, leaseId: lease.id, log, onBusy }),
+    startDispatcher({ outbox: store.outbox, deliver, clock, random, leaseId: lease.id, log, alerting, onBusy }),
   );
+  const { heartbeatUrl: url, heartbeatIntervalMs: intervalMs } = config;
+  if (url !== null) building.use(startHeartbeat({ url, intervalMs, transport: core.transport, clock, log }));
   const control = building.use(openControl({ runs, clock, log }));
   const declared = declaredDeliveries({ clock, newId, uiUrl: config.uiUrl, hubName: config.hubName });
   const engine: EngineContext = {
     runs,
     results,
+    sealer,
     control,
     logs: store.logs,
     clock,

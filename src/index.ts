@@ -10,8 +10,10 @@ export { task } from "./task.ts";
 export type { Task, TaskHandlers, TaskHooks, TaskOptions } from "./task.ts";
 export { cancelFlowRun, resumeFlowRun, suspendFlowRun } from "./run-control.ts";
 export { pauseFlowRun } from "./engine/pause.ts";
+export type { PauseOptions, SuspendOptions } from "./engine/pause.ts";
+export type { ResumeOptions } from "./engine/resume.ts";
 export { FlowPauseTimeout, NotPausedError, Pause, ResumeRefusedError, RunInputError } from "./engine/pause-errors.ts";
-export type { AnyFlow, AnyTask, RunOptions } from "./engine/definition.ts";
+export type { AnyFlow, AnyTask, CallOptions, RunOptions } from "./engine/definition.ts";
 export type { FlowRetryConditionFn, RetryConditionFn, StateHandler, TerminalStateHandler } from "./engine/definition.ts";
 export { allowFailure, unmapped } from "./engine/annotations.ts";
 export { asCompleted, Future, wait, WaitTimeoutError } from "./engine/future.ts";
@@ -39,9 +41,9 @@ export {
   RUN_ID,
   TASK_SOURCE,
 } from "./results/cache-policies.ts";
-export type { CacheContext, CachePolicy, ResultStorage, Serializer } from "./results/options.ts";
+export type { CacheContext, CacheKeyFn, CachePolicy, ResultStorage, Serializer } from "./results/options.ts";
 export { getTransaction, transaction } from "./transactions/run-transaction.ts";
-export type { CommitMode, IsolationLevel, Transaction, TransactionHook } from "./transactions/transaction.ts";
+export type { CommitMode, IsolationLevel, Transaction, TransactionHook, TransactionOptions } from "./transactions/transaction.ts";
 
 export { callbackFactory } from "./hooks/callback-factory.ts";
 export { emailNotifier } from "./hooks/ready/email-notifier.ts";

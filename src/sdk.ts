@@ -10,6 +10,7 @@ export type { JsonObject, JsonPrimitive, JsonValue } from "./base/json.ts";
 export { Block } from "./block/block.ts";
 export type { Notifier } from "./block/block.ts";
 export { NotificationBlock } from "./block/notification.ts";
+export { deliveryFields } from "./block/delivery-fields.ts";
 export { blockField } from "./block/nested-block.ts";
 export { dateField } from "./block/date-field.ts";
 export { secretFromEnvironment } from "./block/secret-lookup.ts";
@@ -30,6 +31,7 @@ export type {
   HttpPlan,
   InboxPlan,
   Limit,
+  OnAmbiguous,
   RateLimit,
   RequestBody,
   RequestPlan,

@@ -120,6 +120,21 @@ const delivery: CommandGroup = {
       summary: "attempts and answers of a delivery",
       load: async () => (await import("./commands/delivery-inspect.ts")).deliveryInspect,
     },
+    {
+      name: "stats",
+      summary: "how each destination fares",
+      load: async () => (await import("./commands/delivery-stats.ts")).deliveryStats,
+    },
+    {
+      name: "replay",
+      summary: "send again what was given up or not sent",
+      load: async () => (await import("./commands/delivery-replay.ts")).deliveryReplay,
+    },
+    {
+      name: "cancel",
+      summary: "end queued deliveries without sending them",
+      load: async () => (await import("./commands/delivery-cancel.ts")).deliveryCancel,
+    },
   ],
 };
 
@@ -187,7 +202,19 @@ export const COMMANDS: readonly CommandSection[] = [
     ],
   },
   { title: "Set up:", commands: [block, template] },
-  { title: "Look:", commands: [run, delivery, inbox] },
+  {
+    title: "Look:",
+    commands: [
+      run,
+      delivery,
+      inbox,
+      {
+        name: "explain",
+        summary: "who was told of a run, and if not, why",
+        load: async () => (await import("./commands/explain.ts")).explain,
+      },
+    ],
+  },
   {
     title: "Operate:",
     commands: [
@@ -200,6 +227,11 @@ export const COMMANDS: readonly CommandSection[] = [
         name: "sweep",
         summary: "finish what dead processes left; for cron",
         load: async () => (await import("./commands/sweep.ts")).sweep,
+      },
+      {
+        name: "prove",
+        summary: "kill processes on purpose and count what is lost",
+        load: async () => (await import("./commands/prove.ts")).prove,
       },
     ],
   },

@@ -27,6 +27,12 @@ function hidden(keys: string): SecretValue {
   return new SecretValue(keys);
 }
 
+/** Whoever has the address can keep the alarm behind it quiet. */
+function asSecret(url: string): string {
+  registerSecret(url);
+  return url;
+}
+
 /** Every setting: type, bounds and default. Precedence: flag, environment, file, default. */
 export const Config = z.strictObject({
   home: z.string().min(1).describe("Folder of the store, the key file and config.json."),
@@ -65,6 +71,26 @@ export const Config = z.strictObject({
   drainTimeoutMs: Duration.pipe(z.number().min(0).max(600_000))
     .default(10_000)
     .describe("How long a process that is done waits for its due deliveries."),
+  alertDestination: z
+    .string()
+    .trim()
+    .regex(/^[a-z0-9-]{1,255}\/[a-z0-9-]{1,255}$/, 'must name a block, e.g. "email-smtp/ops"')
+    .nullable()
+    .default(null)
+    .describe("Block that is told when deliveries to others fail for long or are given up."),
+  alertAfterMs: Duration.pipe(z.number().min(1_000).max(7 * 86_400_000))
+    .default(15 * 60_000)
+    .describe("How long a destination fails before it is called failing."),
+  heartbeatUrl: z
+    .url({ protocol: /^https?$/ })
+    .refine((url) => new URL(url).username === "" && new URL(url).password === "", "must not hold a login")
+    .transform(asSecret)
+    .nullable()
+    .default(null)
+    .describe("Address that is asked for regularly while a hub runs, e.g. of a dead man's switch."),
+  heartbeatIntervalMs: Duration.pipe(z.number().min(1_000).max(86_400_000))
+    .default(60_000)
+    .describe("How often."),
   persistResults: Flag.default(false).describe("Keep the results of flows and tasks that say nothing about it."),
   ci: Flag.default(false).describe("No prompts, no keychain."),
 });
@@ -83,6 +109,10 @@ export const ENVIRONMENT: Readonly<Record<string, keyof Config>> = {
   BELLHOP_ALLOW_INSECURE_KEY_FILE: "allowInsecureKeyFile",
   BELLHOP_LOG_LEVEL: "logLevel",
   BELLHOP_DRAIN_TIMEOUT: "drainTimeoutMs",
+  BELLHOP_ALERT_DESTINATION: "alertDestination",
+  BELLHOP_ALERT_AFTER: "alertAfterMs",
+  BELLHOP_HEARTBEAT_URL: "heartbeatUrl",
+  BELLHOP_HEARTBEAT_INTERVAL: "heartbeatIntervalMs",
   BELLHOP_RESULTS_PERSIST_BY_DEFAULT: "persistResults",
   CI: "ci",
 };

@@ -79,6 +79,8 @@ export interface DestinationStats {
   readonly attemptsToday: number;
   /** Attempts in the window. */
   readonly attempts: number;
+  /** Deliveries tried in the window that may have arrived more than once. */
+  readonly uncertain: number;
   /** Share of the window's attempts that delivered, 0 to 1; null without attempts. */
   readonly successRatio: number | null;
   /** How long the attempts of the window took, milliseconds; null without attempts. */

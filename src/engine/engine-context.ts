@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
+import type { Sealer } from "../block/sealer.ts";
 import type { ResultServices } from "../results/result-services.ts";
 import type { RunLogStore } from "../runs/run-log.ts";
 import type { RunStore } from "../runs/run-store.ts";
@@ -12,6 +13,8 @@ export interface EngineContext {
   readonly runs: RunStore;
   /** Where results are kept. Absent: they stay in memory. */
   readonly results?: ResultServices;
+  /** Encrypts what runs are resumed with. Absent: it is stored as it is, known secrets masked. */
+  readonly sealer?: Sealer;
   /** Tells the runs of this process what others do to them. Absent: nobody else can. */
   readonly control?: RunControl;
   /** Absent: what runs log goes to the log of the process only. */

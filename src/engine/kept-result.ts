@@ -1,6 +1,6 @@
 import { messageOf } from "../base/errors.ts";
 import { redact } from "../base/redactor.ts";
-import { markStored } from "../states/state.ts";
+import { addDetails, markStored } from "../states/state.ts";
 import type { ActiveRun } from "./active-run.ts";
 import type { Ended } from "./definition.ts";
 
@@ -10,6 +10,10 @@ export function markKept(run: ActiveRun, { state }: Ended): void {
   if (results === null || !state.isCompleted()) return;
   run.kept ??= results.record(state.peek());
   markStored(state, results.metadata(run.kept));
+  if (results.key === null) return;
+  const { expiresAtMs } = run.kept;
+  const cacheExpiration = expiresAtMs === null ? null : new Date(expiresAtMs);
+  addDetails(state, { cacheKey: results.key, cacheExpiration, refreshCache: results.refresh });
 }
 
 /** Keeps what a flow run gave. A value that cannot be kept stays in memory, and the log says so. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { BellhopError, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Sealer } from "../block/sealer.ts";
 import { redact } from "../base/redactor.ts";
 import { advanceFlowRun } from "../orchestration/bookkeeping.ts";
 import { decide } from "../orchestration/decide.ts";
@@ -23,6 +24,8 @@ export interface Mover {
   readonly control?: { look(): Promise<void> };
   /** Whether the run can be started again by itself. Default: none can. */
   readonly hasDeployment?: (run: FlowRunRecord) => boolean;
+  /** Encrypts what runs are resumed with. */
+  readonly sealer?: Sealer;
 }
 
 /** What came of a proposal. Source of the words: Prefect 3, SetStateStatus. */

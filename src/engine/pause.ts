@@ -13,6 +13,7 @@ import { follow, type Mover, moveFlowRun, moveOwnRun, type Verdict } from "./mov
 import { FlowPauseTimeout, Pause, RunInputError } from "./pause-errors.ts";
 import { pauseGateOf } from "./pause-gate.ts";
 import { MissingContextError } from "./run-context.ts";
+import { openInput } from "./sealed-input.ts";
 
 const MS_PER_SECOND = 1_000;
 /** Source: Prefect 3, pause_flow_run. */
@@ -174,7 +175,8 @@ function askFor(stateName: string, pauseKey: string, schema: z.ZodType | undefin
 
 /** @throws invalid_run_input */
 async function readInput<T>({ mover, record }: PauseTarget, key: string, wanted: WantedInput<T>): Promise<T> {
-  const read = await wanted.read(await mover.runs.getInput(record.id, key));
+  const stored = await mover.runs.getInput(record.id, key);
+  const read = await wanted.read(await openInput(mover, record.id, key, stored));
   if ("problems" in read) throw new RunInputError({ key, problems: read.problems });
   return read.value;
 }

@@ -5,6 +5,7 @@ import type { RunInput } from "../runs/run-store.ts";
 import { Running, Scheduled } from "../states/constructors.ts";
 import type { State } from "../states/state.ts";
 import { type Mover, moveFlowRun, type Verdict } from "./move-flow-run.ts";
+import { sealInput } from "./sealed-input.ts";
 import { FlowPauseTimeout, NotPausedError, ResumeRefusedError } from "./pause-errors.ts";
 
 export interface ResumeOptions {
@@ -54,12 +55,14 @@ function resumed(paused: State, { clock }: Mover): State {
 }
 
 async function inputsFor(
-  { runs }: Mover,
+  mover: Mover,
   run: FlowRunRecord,
   given: unknown,
 ): Promise<{ readonly inputs: readonly RunInput[] } | { readonly reason: string }> {
   const { runInputKeyset: keyset } = run.state.stateDetails;
   if (keyset == null) return { inputs: [] };
-  const checked = checkInput(await runs.getInput(run.id, keyset.schema), given);
-  return "reason" in checked ? checked : { inputs: [{ key: keyset.response, value: checked.input }] };
+  const checked = checkInput(await mover.runs.getInput(run.id, keyset.schema), given);
+  if ("reason" in checked) return checked;
+  const { response: key } = keyset;
+  return { inputs: [{ key, value: await sealInput(mover, run.id, key, checked.input) }] };
 }

@@ -110,6 +110,24 @@ export function logPrinted(run: ActiveRun, level: LogLevel, parts: readonly unkn
   });
 }
 
+/** The log of the process, and for what is not `debug` also that of the run. */
+export function logOfRun(run: ActiveRun): Logger {
+  const { engine } = run;
+  const both =
+    (level: LogLevel, method: "info" | "warn" | "error"): Logger["info"] =>
+    (message, fields = {}) => {
+      engine.log[method](message, fields);
+      const line = { level: LOG_LEVELS[level], message: textOf([message, fields]), fields: fieldsOf(run) };
+      store(engine, engine.clock.nowMicros(), line);
+    };
+  return {
+    debug: (message, fields) => engine.log.debug(message, fields),
+    info: both("info", "info"),
+    warn: both("warning", "warn"),
+    error: both("error", "error"),
+  };
+}
+
 function flowFields(flow: ActiveRun | null): RunLogFields {
   const subject = flow?.subject;
   if (subject?.kind !== "flow") return { flowRunId: null, flowRunName: null, flowName: null };
@@ -210,9 +228,16 @@ function methodOf(level: number): keyof Logger {
 
 function write(source: RunSource, timestampMicros: number, entry: Entry): void {
   const { level, message, fields, extra, isStored } = entry;
-  const { log, logs } = source;
-  log[methodOf(level)](message, { ...extra, ...fields });
-  if (!isStored || logs === undefined) return;
+  source.log[methodOf(level)](message, { ...extra, ...fields });
+  if (isStored) store(source, timestampMicros, { level, message, fields });
+}
+
+function store(
+  { log, logs }: RunSource,
+  timestampMicros: number,
+  { level, message, fields }: Pick<Entry, "level" | "message" | "fields">,
+): void {
+  if (logs === undefined) return;
   const record: RunLogRecord = {
     flowRunId: fields.flowRunId,
     taskRunId: fields.taskRunId ?? null,

@@ -1,11 +1,12 @@
 import { newId } from "../base/ids.ts";
 import type { JsonObject } from "../base/json.ts";
-import { redact } from "../base/redactor.ts";
+import { maskWhile, redact } from "../base/redactor.ts";
 import { UNTOUCHED } from "../orchestration/bookkeeping.ts";
 import { awaitingRetry } from "../orchestration/decide.ts";
 import { retryDelaySeconds } from "../orchestration/retry.ts";
 import type { TaskRunRecord } from "../runs/flow-run.ts";
 import { taskRunName } from "../runs/run-names.ts";
+import { secretTexts } from "../runs/stored-parameters.ts";
 import { Pending } from "../states/constructors.ts";
 import type { State } from "../states/state.ts";
 import { ActiveRun, checkBoundary, currentFrame, type Frame, inFrame } from "./active-run.ts";
@@ -24,7 +25,7 @@ import { pauseTaskRun, whileFlowPauses } from "./pausing.ts";
 
 import { planResult } from "./result-plan.ts";
 import { mayRetry } from "./retry-condition.ts";
-import { checkName, fillName } from "./run-name.ts";
+import { checkName, fillName, namedParameters } from "./run-name.ts";
 import type { SubmittedCall } from "./submit.ts";
 import { supervise } from "./supervise.ts";
 import { isThenable } from "./thenable.ts";
@@ -60,6 +61,7 @@ export async function runTask(call: TaskCall): Promise<Ended> {
   const caller = currentFrame() ?? null;
   if (caller === null) await processEnding();
   else checkBoundary(caller);
+  using _masked = call.args.length === 0 ? undefined : maskWhile(secretTexts(namedParameters(call.args)));
   const record = newTaskRun(call, caller);
   const run = new ActiveRun({
     engine: call.engine,
@@ -72,7 +74,7 @@ export async function runTask(call: TaskCall): Promise<Ended> {
   call.onRecord?.(record);
   track(run, watcher);
   if (run.flow?.participants.terminal != null) run.flow.inside.watch(() => record.state);
-  return supervise(run, call.options.signal, () => live(run, call));
+  return await supervise(run, call.options.signal, () => live(run, call));
 }
 
 function newTaskRun({ engine, task, args, options, id, sources }: TaskCall, caller: Frame | null): TaskRunRecord {

@@ -6,6 +6,7 @@ import { attempt } from "./attempt.ts";
 import type { Attempted } from "./drive.ts";
 import { endInterrupted } from "./end.ts";
 import { enterSilently } from "./enter.ts";
+import { logOfRun } from "./run-logger.ts";
 
 /**
  * Runs the body of a task once, as a transaction of its own. A result that is kept already takes the place of the body.
@@ -42,8 +43,11 @@ function settledOnce({ keep: keepIt, drop, ...ended }: Attempted): Attempted {
   return { ...ended, keep: () => once(() => keepIt?.()), drop: (isFinal) => once(() => drop?.(isFinal)) };
 }
 
-function openFor({ results, record, engine }: ActiveRun): OpenTransaction {
-  const { log } = engine;
+function openFor(run: ActiveRun): OpenTransaction {
+  const { results, record, participants, engine } = run;
+  // Without results and hooks of its own a transaction has nothing to say.
+  const isQuiet = results === null && participants.commitHooks.length + participants.rollbackHooks.length === 0;
+  const log = isQuiet ? engine.log : logOfRun(run);
   if (results === null) return new OpenTransaction({ key: null, records: null, log, name: record.name });
   // A result that is never looked up has its id as key, and what is there, if anything, is not its own.
   const overwrite = results.refresh || results.key === null;

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { JsonObject, JsonValue } from "../base/json.ts";
 import { type ContextOptions, messageContext, plainContext, type StateChange } from "../delivery/message-context.ts";
-import { runPayload } from "../delivery/payload.ts";
+import { runPayload, withFallback } from "../delivery/payload.ts";
 import type { Transition, TransitionListener } from "../engine/transition.ts";
 import { isRetryDecision } from "../orchestration/retry.ts";
 import type { DeclaredHook } from "../runs/declared-hook.ts";
@@ -55,7 +55,10 @@ function requestFor(hook: DeclaredHook, move: Transition, parts: DeclaredParts):
     flowRunId: flowRunIdOf(run),
     taskRunId: run.kind === "task-run" ? run.id : null,
     stateId: to.id,
-    payload: runPayload({ template, severity: context.severity, vars: context.vars, context }),
+    payload: withFallback(
+      runPayload({ template, severity: context.severity, vars: context.vars, context }),
+      options.fallback,
+    ),
     createdAtMs: nowMs,
     expiresAtMs: options.expiresInMs === undefined ? null : nowMs + options.expiresInMs,
     coalesce: isProgress(move) ? "latest" : null,
@@ -78,16 +81,18 @@ interface Options {
   readonly severity: Severity | undefined;
   readonly vars: JsonObject;
   readonly expiresInMs: number | undefined;
+  readonly fallback: string | undefined;
 }
 
 /** Options were checked where the hook was declared; here they come from the store, possibly of another version. */
 function readOptions(options: JsonObject): Options {
-  const { template, severity, vars, expiresInMs } = options;
+  const { template, severity, vars, expiresInMs, fallback } = options;
   return {
     template: typeof template === "string" && template !== "" ? template : undefined,
     severity: isSeverity(severity) ? severity : undefined,
     vars: isObject(vars) ? vars : {},
     expiresInMs: typeof expiresInMs === "number" && expiresInMs >= 0 ? expiresInMs : undefined,
+    fallback: typeof fallback === "string" && fallback !== "" ? fallback : undefined,
   };
 }
 

@@ -14,6 +14,8 @@ export interface NotifyOptions {
   readonly vars?: Readonly<Record<string, JsonValue>>;
   /** Give up after this many milliseconds; default: the channel's own age limit. */
   readonly expiresInMs?: number;
+  /** Saved block that gets the message, once, when this one does not take it; default: what the block itself names. */
+  readonly fallback?: NotifyRef;
 }
 
 /** What a declarative hook says, as data. */
@@ -65,6 +67,7 @@ const CHECKS: Readonly<
     fits: (value) => typeof value === "number" && Number.isFinite(value) && value > 0,
     must: "a number of milliseconds above 0",
   },
+  fallback: { fits: isReference, must: "a block reference, <type-slug>/<name>" },
 };
 
 const isOption = (key: string): key is keyof NotifyOptions => Object.hasOwn(CHECKS, key);
@@ -93,6 +96,17 @@ function checkOptions(options: unknown): JsonObject {
     checked.push([key, structuredClone(value) as JsonValue]);
   }
   return Object.freeze(Object.fromEntries(checked));
+}
+
+function isReference(value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  try {
+    parseReference(value);
+    return true;
+  } catch {
+    // invalid_block_reference
+    return false;
+  }
 }
 
 /** Plain JSON all the way down; a circular value is not. */

@@ -83,6 +83,7 @@ export const isFinalType = (type: StateType): boolean => FINAL.has(type);
 const titleCase = (type: StateType): string => `${type.charAt(0)}${type.slice(1).toLowerCase()}`;
 
 let acceptState: (state: State, acceptance: Acceptance) => void;
+let addDetails: (state: State, details: StateDetails) => void;
 let attach: (state: State, attachment: Attachment) => void;
 
 /** One state of one run. Make one with a factory such as `Completed()`, or with `state({ type })`. */
@@ -100,6 +101,9 @@ export class State<out R = unknown> {
     acceptState = (state, { timestampMicros, flowRunId, taskRunId }) => {
       state.#timestampMicros = timestampMicros;
       state.#stateDetails = { ...state.#stateDetails, flowRunId, taskRunId };
+    };
+    addDetails = (state, details) => {
+      state.#stateDetails = { ...state.#stateDetails, ...details };
     };
     attach = (state, attachment) => {
       state.#attached = attachment;
@@ -303,7 +307,7 @@ export class State<out R = unknown> {
   }
 }
 
-export { acceptState, attach };
+export { acceptState, addDetails, attach };
 
 /** True for every state, also one of a second installed copy of this package. */
 export const isState = (value: unknown): value is State => isStateLike(value);

@@ -80,7 +80,7 @@ describe("decide", () => {
   it("continues at once in the next process when this one ends", () => {
     const cancelled: Outcome = { kind: "retry", reason: "cancelled", detail: "ending", ambiguous: true };
 
-    expect(decide(input(cancelled, { profile: "sms" }))).toMatchObject({
+    expect(decide(input(cancelled))).toMatchObject({
       to: "queued",
       nextAttemptAtMs: NOW_MS,
       uncertain: true,

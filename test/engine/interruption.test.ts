@@ -236,6 +236,7 @@ describe("listeners of the process", () => {
     );
 
   it("are there only while something runs", async () => {
+    await turn();
     const before = count();
     let during = 0;
     const counting = flow({ name: "counting" }, async () => {
@@ -248,6 +249,8 @@ describe("listeners of the process", () => {
 
     expect(during).toBe(before + 6);
     expect(inside).toBe(during);
+    // A signal that came during the last commit is told in the next turn.
+    await turn();
     expect(count()).toBe(before);
   });
 });

@@ -22,6 +22,8 @@ export type Fact =
       readonly to: DeliveryStatus;
     }
   | { readonly kind: "settled-told"; readonly delivery: string; readonly number: number; readonly outcome: string }
+  /** A settlement asked for another delivery. */
+  | { readonly kind: "asked"; readonly dedupKey: string }
   | { readonly kind: "released"; readonly lease: string; readonly deliveries: readonly string[] }
   | { readonly kind: "retired"; readonly lease: string | null; readonly deliveries: readonly string[] }
   | { readonly kind: "recovered"; readonly lease: string; readonly count: number }

@@ -46,6 +46,8 @@ export interface SimDestination {
   readonly isSteady: boolean;
   /** In a bad mood to the end. */
   readonly isDoomed: boolean;
+  /** Where its messages go when it does not take them; null: nowhere. */
+  readonly fallback: string | null;
   mood: Mood;
 }
 

@@ -41,7 +41,7 @@ export function observe(history: History): CallObserver {
     "outbox.cancel": (by, [ids]) => history.add(by, { kind: "cancelled", deliveries: ids as string[] }),
   };
   const asked = (by: string, requests: readonly DeliveryRequest[]): void => {
-    for (const { id, destination } of requests) history.add(by, { kind: "deed", deed: "asked-for", about: `${id} ${destination}` });
+    for (const { dedupKey } of requests) history.add(by, { kind: "asked", dedupKey });
   };
   const told: Readonly<Record<string, (by: string, args: readonly unknown[]) => void>> = {
     "runs.commit": (by, [change]) =>

@@ -104,6 +104,11 @@ export class SimProcess implements Owner {
     this.#death = { at: death, left: nth };
   }
 
+  /** Lives on, whatever was planned. */
+  spare(): void {
+    this.#death = null;
+  }
+
   /** True when this is where the process dies. */
   reaches(death: Death): boolean {
     if (this.isDead) return true;
@@ -122,6 +127,7 @@ export class SimProcess implements Owner {
   }
 
   thaw(): void {
+    if (!this.isFrozen) return;
     this.isFrozen = false;
     this.#history.add(this.name, { kind: "thawed", lease: this.leaseId });
     const held = this.#held;

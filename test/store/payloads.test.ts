@@ -42,10 +42,14 @@ interface Row {
   readonly id: string;
   readonly payload: string;
   readonly payloadKey: number | null;
-  readonly sealed: Uint8Array | null;
+  readonly content: string | Uint8Array;
 }
-const ROWS = query<[], Row>("select id, payload, payload_key as payloadKey, sealed from deliveries order by seq");
-const SWAP = query<[sealed: Uint8Array, id: string]>("update deliveries set sealed = ? where id = ?");
+const ROWS = query<[], Row>(
+  `select id, payload, payload_key as payloadKey, content from deliveries join delivery_payloads using (seq) order by seq`,
+);
+const SWAP = query<[content: Uint8Array, id: string]>(
+  "update delivery_payloads set content = ? where seq = (select seq from deliveries where id = ?)",
+);
 
 function rowsOf(path: string): Row[] {
   const db = new Database(path, { readOnly: true });
@@ -68,7 +72,7 @@ describe("messages that wait in the store", () => {
     const id = await enqueueOne(fixture.store, { payload });
     const beside = await fixture.beside();
 
-    expect(rowsOf(fixture.path)).toMatchObject([{ payload: "", payloadKey: 1, sealed: expect.any(Uint8Array) }]);
+    expect(rowsOf(fixture.path)).toMatchObject([{ payload: "", payloadKey: 1, content: expect.any(Uint8Array) }]);
     expect((await fixture.store.outbox.read(id))?.payload).toEqual(payload);
     expect((await beside.outbox.list())[0]?.payload).toEqual(payload);
     expect((await claimFrom(beside.outbox))[0]?.payload).toEqual(payload);
@@ -135,10 +139,11 @@ describe("messages that wait in the store", () => {
     await declareHook(fixture.store);
     const [first, second] = await enqueue(fixture.store, { payload }, { payload });
     const db = new Database(fixture.path);
-    const [row] = rowsOf(fixture.path);
-    const changed = Uint8Array.from(row?.sealed ?? []);
+    const sealed = rowsOf(fixture.path)[0]?.content;
+    if (!(sealed instanceof Uint8Array)) throw new Error("it is not sealed");
+    const changed = Uint8Array.from(sealed);
     changed.set([(changed.at(-1) ?? 0) ^ 1], changed.length - 1);
-    db.run(SWAP, row?.sealed ?? new Uint8Array(), second?.id ?? "");
+    db.run(SWAP, sealed, second?.id ?? "");
     db.run(SWAP, changed, first?.id ?? "");
     db.close();
 
@@ -157,7 +162,7 @@ describe("messages that wait in the store", () => {
     await fixture.clock.advance(DAY_MS);
     await declareHook(fixture.store);
 
-    expect(rowsOf(fixture.path)).toMatchObject([{ payloadKey: null, sealed: null }]);
+    expect(rowsOf(fixture.path)).toMatchObject([{ payloadKey: null, content: JSON.stringify(payload) }]);
     expect(log.warnings).toEqual(["messages wait in the store unencrypted, because there is no key"]);
     expect((await fixture.store.outbox.read(id))?.payload).toEqual(payload);
     expect(state.asked).toBe(2);

@@ -118,6 +118,4 @@ const linkText = (linked: Delivery | null): string | null =>
   linked === null ? null : `${linked.id} to ${linked.destination}, ${linked.status}`;
 
 const expiryText = ({ status, expiresAtMs }: Delivery, now: number): string | null =>
-  status !== "queued" || expiresAtMs === null
-    ? null
-    : `${localTime(expiresAtMs)} (${distanceText(expiresAtMs, now)})`;
+  status !== "queued" || expiresAtMs === null ? null : `${localTime(expiresAtMs)} (${distanceText(expiresAtMs, now)})`;

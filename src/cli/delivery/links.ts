@@ -22,10 +22,7 @@ export const originalOf = ({ dedupKey }: Delivery): string | null =>
 
 export const overtakerOf = ({ reason, detail }: Delivery): string | null => (reason === "overtaken" ? detail : null);
 
-export async function linksOf(
-  outbox: Pick<OutboxStore, "read" | "readByKey">,
-  delivery: Delivery,
-): Promise<Links> {
+export async function linksOf(outbox: Pick<OutboxStore, "read" | "readByKey">, delivery: Delivery): Promise<Links> {
   const read = (id: string | null): Promise<Delivery | null> => (id === null ? Promise.resolve(null) : outbox.read(id));
   const [fallback, insteadOf, overtakenBy] = await Promise.all([
     outbox.readByKey(`${FALLBACK}${delivery.id}`),

@@ -1,8 +1,8 @@
 import { systemClock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
-import { flow, type FlowOptions } from "../../flow.ts";
+import { flow } from "../../flow.ts";
 import { notify } from "../../hooks/notify.ts";
-import type { FlowHook } from "../../hooks/hook.ts";
+import type { State } from "../../states/state.ts";
 import { task } from "../../task.ts";
 import { DESTINATION_NAMES, refOf } from "./destinations.ts";
 import type { NoteBook } from "./notes.ts";
@@ -36,27 +36,20 @@ interface Load {
   readonly notes: NoteBook;
 }
 
-type Hooks = Pick<
-  FlowOptions,
-  "onRunning" | "onRetry" | "onCompletion" | "onFailure" | "onCancellation" | "onCrashed"
->;
-
-/** Every event is told to one or two destinations, and written down as soon as the engine says that it is stored. */
-function hooks({ random, notes }: Load): Hooks {
+/** Those that flows and tasks have in common. Every event is told to one or two destinations, and written down as soon as the engine says that it is stored. */
+function hooks({ random, notes }: Load) {
   const refs = shuffled(random, DESTINATION_NAMES)
     .slice(0, between(random, 1, 2))
     .map(refOf);
-  const note: FlowHook = (_flow, _run, { id: stateId }) =>
+  const note = (_object: unknown, _run: unknown, { id: stateId }: State): void =>
     notes.acknowledge({ stateId, refs, atMs: systemClock.now() });
   const list = [note, ...refs.map((ref) => notify(ref))];
-  return {
-    onRunning: list,
-    onRetry: list,
-    onCompletion: list,
-    onFailure: list,
-    onCancellation: list,
-    onCrashed: list,
-  };
+  return { onRunning: list, onRetry: list, onCompletion: list, onFailure: list };
+}
+
+function flowHooks(load: Load) {
+  const common = hooks(load);
+  return { ...common, onCancellation: common.onFailure, onCrashed: common.onFailure };
 }
 
 /** Runs so many flows, some at a time. What happens to them is not its business. */
@@ -90,18 +83,16 @@ async function one(load: Load): Promise<void> {
       if (attempts === 1) throw new Error("fails once by plan");
     },
     tasks: async () => {
-      const told = hooks(load);
-      const { onRunning, onCompletion, onFailure } = told;
-      const stepTask = task({ name: "prove-step", ...{ onRunning, onCompletion, onFailure } } as never, step);
+      const stepTask = task({ name: "prove-step", ...hooks(load) }, step);
       await stepTask();
       await stepTask();
     },
     nested: async () => {
-      const inner = flow({ name: "prove-inner", ...hooks(load) }, step);
+      const inner = flow({ name: "prove-inner", ...flowHooks(load) }, step);
       await inner();
     },
     lingers: () => systemClock.sleep(LINGER_MS),
   };
   const retries = kind === "retries" ? { retries: 1, retryDelaySeconds: RETRY_SECONDS } : {};
-  await flow({ name, ...retries, ...hooks(load) }, bodies[kind])();
+  await flow({ name, ...retries, ...flowHooks(load) }, bodies[kind])();
 }

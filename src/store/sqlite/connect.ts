@@ -76,11 +76,17 @@ function checkOwner(db: Database): boolean {
  *
  * @throws store_unavailable, store_corrupt, store_full, store_newer, store_busy
  */
-export async function connect(path: string, durability: Durability, waiting: Waiting): Promise<Database> {
+export async function connect(
+  path: string,
+  { durability, maxPages }: { readonly durability: Durability; readonly maxPages?: number | undefined },
+  waiting: Waiting,
+): Promise<Database> {
   const db = openFile(path);
   try {
     const upToDate = await untilUnlocked(path, waiting, () => {
       db.exec(`pragma synchronous = ${durability}; pragma journal_size_limit = ${KEEP_LOG_BYTES}`);
+      // Belongs to the connection, and goes with it.
+      if (maxPages !== undefined) db.exec(`pragma max_page_count = ${Math.round(maxPages)}`);
       return checkOwner(db);
     });
     if (!upToDate) await (await import("./migrate.ts")).migrate(db, waiting);

@@ -40,6 +40,8 @@ export interface SqliteStoreOptions {
    * waits for each commit pays about 0.4 ms with `full` and 0.15 ms with `normal`; group commit shares that among all.
    */
   readonly durability?: Durability;
+  /** The file does not grow beyond so many pages; then it is full. Default: as the disk allows. */
+  readonly maxPages?: number | undefined;
   /**
    * Gives the keys that messages are sealed with while they wait here. Asked when the first message can come, not before.
    * Absent: messages are stored as they are.
@@ -104,8 +106,8 @@ function openPayloadKeys(session: Session, writer: Database, { vault }: SqliteSt
  * @throws store_unavailable, store_corrupt, store_newer, store_full, store_busy
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
-  const { path, clock, random, log, durability = "full" } = options;
-  const writer = await connect(path, durability, { clock, random });
+  const { path, clock, random, log, durability = "full", maxPages } = options;
+  const writer = await connect(path, { durability, maxPages }, { clock, random });
   const session = openSession({ writer, clock, random, log });
   const enqueued = openEnqueued();
   const keys = openPayloadKeys(session, writer, options);

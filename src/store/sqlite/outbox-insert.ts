@@ -2,7 +2,7 @@ import type { Attempt, Delivery, DeliveryStatus } from "../../delivery/delivery.
 import type { DeliveryRequest } from "../../runs/delivery-request.ts";
 import { type Database, query, toJson } from "./database.ts";
 import { overtakeOlder } from "./outbox-overtake.ts";
-import { payloadKeysOf } from "./outbox-payloads.ts";
+import { putPayload } from "./outbox-payloads.ts";
 import { PRIORITY } from "./outbox-priority.ts";
 import { insertAttempt } from "./outbox-rows.ts";
 
@@ -33,11 +33,11 @@ type InsertParams = [
 ];
 
 /** The unique index on dedup_key makes a second request for the same notification a no-op. Part of a group commit. */
-const INSERT = query<[...InsertParams, payload: string, payloadKey: number | null, sealed: Uint8Array | null]>(
+const INSERT = query<InsertParams>(
   `insert into deliveries (id, dedup_key, status, is_open, destination, subject, next_attempt_at_ms, lease_id, attempts,
      origin, severity, priority, coalesces, flow_run_id, task_run_id, state_id, created_at_ms, updated_at_ms,
-     expires_at_ms, uncertain, reason, provider_id, detail, payload, payload_key, sealed)
-   values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     expires_at_ms, uncertain, reason, provider_id, detail, payload)
+   values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
    on conflict (dedup_key) do nothing`,
 );
 
@@ -73,10 +73,9 @@ function insertParams(delivery: Omit<Delivery, "seq">): InsertParams {
 
 /** Key of the new row; null when the notification is there already. */
 function insert(db: Database, params: InsertParams, payload: string): number | null {
-  const sealed = payloadKeysOf(db)?.seal(payload, params[0]) ?? null;
-  return sealed === null
-    ? db.insert(INSERT, ...params, payload, null, null)
-    : db.insert(INSERT, ...params, "", sealed.key, sealed.bytes);
+  const seq = db.insert(INSERT, ...params);
+  if (seq !== null) putPayload(db, { seq, id: params[0], payload });
+  return seq;
 }
 
 /** A request as the delivery it begins as: queued, due at once. */

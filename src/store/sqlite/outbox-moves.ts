@@ -13,7 +13,7 @@ import { type Database, toJson } from "./database.ts";
 import { prepareEvent } from "./event-rows.ts";
 import { prepareRequest } from "./outbox-insert.ts";
 import { overtakeOlder } from "./outbox-overtake.ts";
-import { payloadKeysOf } from "./outbox-payloads.ts";
+import { putPayload } from "./outbox-payloads.ts";
 import { insertAttempt } from "./outbox-rows.ts";
 import * as sql from "./outbox-statements.ts";
 
@@ -80,15 +80,9 @@ export function settle(db: Database, prepared: PreparedSettlement, leaseId: stri
   );
   if (line === undefined) return refuse(deliveryId, db.get(sql.WHERE_NOW, deliveryId)?.status, to);
   insertAttempt(db, line.seq, attempt, prepared.outcome);
-  if (prepared.payload !== null) setPayload(db, { seq: line.seq, id: deliveryId, payload: prepared.payload });
+  if (prepared.payload !== null) putPayload(db, { seq: line.seq, id: deliveryId, payload: prepared.payload });
   if (to === "queued" && line.coalesces === 1) overtakeOlder(db, { ...line, nowMs: endedAtMs });
   return prepared.news(db);
-}
-
-function setPayload(db: Database, { seq, id, payload }: { seq: number; id: string; payload: string }): void {
-  const sealed = payloadKeysOf(db)?.seal(payload, id) ?? null;
-  if (sealed === null) db.run(sql.SET_PAYLOAD, payload, null, null, seq);
-  else db.run(sql.SET_PAYLOAD, "", sealed.key, sealed.bytes, seq);
 }
 
 export interface Release {

@@ -29,19 +29,33 @@ const KEYS = new WeakMap<Database, PayloadKeys>();
 /** From now on what is written through this connection is sealed. */
 export const sealPayloadsOf = (db: Database, keys: PayloadKeys): void => void KEYS.set(db, keys);
 
-export const payloadKeysOf = (db: Database): PayloadKeys | undefined => KEYS.get(db);
+/** Primary key. Replaces what is there. */
+const PUT = query<[seq: number, payloadKey: number | null, content: string | Uint8Array]>(
+  `insert into delivery_payloads (seq, payload_key, content) values (?, ?, ?)
+   on conflict (seq) do update set payload_key = excluded.payload_key, content = excluded.content`,
+);
+
+/** Stores the JSON text of a payload, sealed if there is a key. Part of a group commit. */
+export function putPayload(db: Database, { seq, id, payload }: { seq: number; id: string; payload: string }): void {
+  const sealed = KEYS.get(db)?.seal(payload, id) ?? null;
+  db.run(PUT, seq, sealed?.key ?? null, sealed?.bytes ?? payload);
+}
 
 /** Rows as deliveries, with their payloads opened where that is possible. */
 export async function toDeliveries(rows: readonly DeliveryRow[], keys: PayloadKeys | undefined): Promise<Delivery[]> {
-  await keys?.load(rows.map((row) => row.payloadKey));
+  const loading = keys?.load(rows.map((row) => row.payloadKey));
+  if (loading !== undefined) await loading;
   return rows.map((row) => toDelivery(row, keys));
 }
 
 function toDelivery(row: DeliveryRow, keys: PayloadKeys | undefined): Delivery {
-  const { payload, payloadKey, sealed, uncertain, coalesces, ...rest } = row;
+  const { payload, payloadKey, content, uncertain, coalesces, ...rest } = row;
   const delivery = { ...rest, uncertain: uncertain === 1, coalesce: coalesces === 1 ? ("latest" as const) : null };
-  if (payloadKey === null || sealed === null) return { ...delivery, payload: parsed(payload) };
-  const opened = keys?.open({ key: payloadKey, bytes: sealed }, row.id) ?? { problem: "this process has no keys" };
+  if (payloadKey === null || typeof content === "string" || content === null) {
+    // Bytes come with a key only.
+    return { ...delivery, payload: parsed(typeof content === "string" ? content : payload) };
+  }
+  const opened = keys?.open({ key: payloadKey, bytes: content }, row.id) ?? { problem: "this process has no keys" };
   return "text" in opened
     ? { ...delivery, payload: parsed(opened.text) }
     : { ...delivery, payload: {}, unreadable: opened.problem };

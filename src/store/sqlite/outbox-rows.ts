@@ -6,10 +6,11 @@ import { type Database, query } from "./database.ts";
 export type DeliveryRow = Omit<Delivery, "uncertain" | "payload" | "coalesce" | "unreadable"> & {
   readonly uncertain: 0 | 1;
   readonly coalesces: 0 | 1;
-  /** Empty while it is sealed. */
+  /** Where earlier versions kept it; else empty. */
   readonly payload: string;
   readonly payloadKey: number | null;
-  readonly sealed: Uint8Array | null;
+  /** Bytes when it is sealed with that key; null where `payload` holds it. */
+  readonly content: string | Uint8Array | null;
 };
 
 export type AttemptRow = Omit<Attempt, "outcome"> & { readonly outcome: string };
@@ -18,7 +19,8 @@ export const DELIVERY_COLUMNS = `seq, id, dedup_key as dedupKey, status, destina
   next_attempt_at_ms as nextAttemptAtMs, lease_id as leaseId, attempts, origin, severity, flow_run_id as flowRunId,
   task_run_id as taskRunId, state_id as stateId, created_at_ms as createdAtMs, updated_at_ms as updatedAtMs,
   expires_at_ms as expiresAtMs, uncertain, reason, provider_id as providerId, detail, coalesces, payload,
-  payload_key as payloadKey, sealed`;
+  (select p.payload_key from delivery_payloads p where p.seq = deliveries.seq) as payloadKey,
+  (select p.content from delivery_payloads p where p.seq = deliveries.seq) as content`;
 
 /** Written by toJson() from a value of this type. */
 export const toAttempt = (row: AttemptRow): Attempt => ({ ...row, outcome: JSON.parse(row.outcome) as Outcome });

@@ -140,11 +140,6 @@ export const SETTLE = query<
    returning seq, destination, subject, coalesces`,
 );
 
-/** Primary key. */
-export const SET_PAYLOAD = query<
-  [payload: string, payloadKey: number | null, sealed: Uint8Array | null, seq: number]
->("update deliveries set payload = ?, payload_key = ?, sealed = ? where seq = ?");
-
 /** Unique index on id. */
 export const RELEASE = query<[nextAttemptAtMs: number, nowMs: number, ids: string, leaseId: string], Line>(
   `update deliveries set status = 'queued', lease_id = null, next_attempt_at_ms = ?, updated_at_ms = ?

@@ -35,13 +35,17 @@ interface AttemptFacts {
   readonly isLast: 0 | 1;
   /** 1 when its process died, so that nobody knows how long it took. */
   readonly isLost: 0 | 1;
+  /** 1 for the last attempt of a delivery that may have arrived more than once. */
+  readonly isUncertain: 0 | 1;
 }
 
 /** Along the primary key, from the newest. */
 export const ATTEMPTS_BEFORE = query<[beforeKey: number, destination: string, limit: number], AttemptFacts>(
   `select a.key, d.destination, a.started_at_ms as startedAtMs, a.duration_ms as durationMs, a.outcome ->> 'kind' as kind,
-     d.status = 'delivered' and a.number = d.attempts as isLast,
-     coalesce(a.outcome ->> 'reason' = 'process-ended', 0) as isLost
+     d.status = 'delivered' and a.number = d.attempts and a.outcome ->> 'kind' = 'delivered' as isLast,
+     coalesce(a.outcome ->> 'reason' = 'process-ended', 0) as isLost,
+     case d.uncertain when 1 then a.key = (select max(x.key) from attempts x where x.delivery_seq = d.seq) else 0 end
+       as isUncertain
    from attempts a join deliveries d on d.seq = a.delivery_seq
    where a.key < ?1 and (?2 = '' or d.destination = ?2) order by a.key desc limit ?3`,
 );
@@ -59,6 +63,7 @@ interface Tally {
   attemptsToday: number;
   attempts: number;
   delivered: number;
+  uncertain: number;
   readonly durationsMs: number[];
 }
 
@@ -68,6 +73,7 @@ const newTally = (): Tally => ({
   attemptsToday: 0,
   attempts: 0,
   delivered: 0,
+  uncertain: 0,
   durationsMs: [],
 });
 
@@ -88,6 +94,7 @@ const toStats = (destination: string, tally: Tally): DestinationStats => ({
   oldestDueMs: tally.oldestDueMs,
   attemptsToday: tally.attemptsToday,
   attempts: tally.attempts,
+  uncertain: tally.uncertain,
   successRatio: tally.attempts === 0 ? null : tally.delivered / tally.attempts,
   latency: latencyOf(tally.durationsMs),
 });
@@ -109,13 +116,14 @@ class Tallies {
   }
 
   /** False for one that ended before the window. */
-  addAttempt({ destination, startedAtMs, durationMs, kind, isLast, isLost }: AttemptFacts): boolean {
+  addAttempt({ destination, startedAtMs, durationMs, kind, isLast, isLost, isUncertain }: AttemptFacts): boolean {
     if (startedAtMs + durationMs < this.#fromMs) return false;
     const tally = this.#of(destination);
     tally.attempts += 1;
     if (startedAtMs >= this.#midnightMs) tally.attemptsToday += 1;
     if (kind === "delivered") tally.delivered += 1;
     tally.counts.delivered += isLast;
+    tally.uncertain += isUncertain;
     if (isLost === 0) tally.durationsMs.push(durationMs);
     return true;
   }
