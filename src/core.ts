@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "./base/clock.ts";
+import { killPoint } from "./base/kill-points.ts";
 import type { Logger } from "./base/logger.ts";
 import { type Random, systemRandom } from "./base/random.ts";
 import { VERSION } from "./base/version.ts";
@@ -47,7 +48,9 @@ export async function openCore(config: Config = loadConfig(), ports: HubPorts = 
   const path = databasePath(config);
   const random = ports.random ?? systemRandom;
   const { storePages: maxPages } = ports;
+  killPoint("open:before");
   const store = building.use(await openSqliteStore({ path, clock, random, log, maxPages, vault: () => vault }));
+  killPoint("open:after");
   const vault: Vault = openVault({ config, blocks: store.blocks, log });
   const transport = building.use(
     openTransport({ clock, log, inbox: store.inbox, version: VERSION, env: environment() }),

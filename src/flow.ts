@@ -179,7 +179,8 @@ function makeFlow(given: FlowOptions, fn: AnyFn): Flow {
   const handlers = new FunctionList<StateHandler>("stateHandlers", options.stateHandlers);
   const taskHandlers = new FunctionList<StateHandler>("taskStateHandlers", options.taskStateHandlers);
   const callback = failureCallback(options.onFailureCallback);
-  const terminal = options.terminalStateHandler == null ? null : checkFn("terminalStateHandler", options.terminalStateHandler);
+  const terminal =
+    options.terminalStateHandler == null ? null : checkFn("terminalStateHandler", options.terminalStateHandler);
   const participate = (): Participants => ({
     ...hooks.participants,
     handlers: [...handlers.items, ...callback],
@@ -220,7 +221,10 @@ function makeFlow(given: FlowOptions, fn: AnyFn): Flow {
     submit: (...args: readonly unknown[]) => submitOne(args, NO_OPTIONS),
     submitWith: (call: CallOptions, ...args: readonly unknown[]) => submitOne(args, call),
     withOptions: (updates: FlowOptions) =>
-      makeFlow(merged({ ...options, tags: info.tags, ...hooks.asOptions(), stateHandlers: handlers.items }, updates), fn),
+      makeFlow(
+        merged({ ...options, tags: info.tags, ...hooks.asOptions(), stateHandlers: handlers.items }, updates),
+        fn,
+      ),
     ...hooks.registrars(),
     onStateChange: <H extends StateHandler>(handler: H): H => {
       handlers.add(handler);

@@ -13,6 +13,7 @@ import type {
   StateHandler,
   TaskInfo,
 } from "./engine/definition.ts";
+import { NOBODY } from "./engine/definition.ts";
 import { currentFrame } from "./engine/active-run.ts";
 import type { EngineContext } from "./engine/engine-context.ts";
 import type { Future } from "./engine/future.ts";
@@ -172,22 +173,17 @@ export function task(first: unknown, second?: unknown): unknown {
   return makeTask(first as TaskOptions, checkFn("fn", second) as AnyFn);
 }
 
-function makeTask(given: TaskOptions, fn: AnyFn): Task {
-  checkKeys(given, OPTIONS, "task");
-  const options = { ...given };
-  const info = checkRunnable(options, fn.name, "task");
-  const hooks = new HookLists(TASK_EVENTS, options, info.hookTimeoutSeconds, () => changed());
+/** The hooks and handlers of one task: as the engine takes them, as options of another task, and how to add to them. */
+function takingPart(options: TaskOptions, hookTimeoutSeconds: number | null) {
+  const hooks = new HookLists(TASK_EVENTS, options, hookTimeoutSeconds, () => changed());
   const handlers = new FunctionList<StateHandler>("stateHandlers", options.stateHandlers);
   const callback = failureCallback(options.onFailureCallback);
-  const [onCommit, onRollback] = [
-    new FunctionList<TransactionHook>("onCommit", options.onCommit),
-    new FunctionList<TransactionHook>("onRollback", options.onRollback),
-  ];
+  const onCommit = new FunctionList<TransactionHook>("onCommit", options.onCommit);
+  const onRollback = new FunctionList<TransactionHook>("onRollback", options.onRollback);
   const participate = (): Participants => ({
+    ...NOBODY,
     ...hooks.participants,
     handlers: [...handlers.items, ...callback],
-    taskHandlers: [],
-    terminal: null,
     commitHooks: onCommit.items.map(asStagedHook),
     rollbackHooks: onRollback.items.map(asStagedHook),
   });
@@ -202,10 +198,32 @@ function makeTask(given: TaskOptions, fn: AnyFn): Task {
       changed();
       return fn;
     };
+  return {
+    participants: () => participants,
+    asOptions: () => ({
+      ...hooks.asOptions(),
+      stateHandlers: handlers.items,
+      onCommit: onCommit.items,
+      onRollback: onRollback.items,
+    }),
+    registrars: {
+      ...hooks.registrars(),
+      onStateChange: registrar(handlers),
+      onCommit: registrar(onCommit),
+      onRollback: registrar(onRollback),
+    },
+  };
+}
+
+function makeTask(given: TaskOptions, fn: AnyFn): Task {
+  checkKeys(given, OPTIONS, "task");
+  const options = { ...given };
+  const info = checkRunnable(options, fn.name, "task");
+  const taking = takingPart(options, info.hookTimeoutSeconds);
   const start = async (args: readonly unknown[], call: CallOptions): Promise<Ended> => {
     // A call inside a run belongs to the hub of that run.
     const engine = currentFrame()?.run.engine ?? (await currentHub()).engine;
-    return runTask({ engine, task: self, participants, args, options: call });
+    return runTask({ engine, task: self, participants: taking.participants(), args, options: call });
   };
   const open = async (): Promise<EngineContext> => (await currentHub()).engine;
   const submitOne = (args: readonly unknown[], call: CallOptions, sources?: readonly unknown[]): Future =>
@@ -215,7 +233,14 @@ function makeTask(given: TaskOptions, fn: AnyFn): Task {
       open,
       start: ({ engine, id, onRecord }) =>
         runTask({
-          ...{ engine, task: self, participants, args, options: call, id, onRecord, isSubmitted: true },
+          engine,
+          task: self,
+          participants: taking.participants(),
+          args,
+          options: call,
+          id,
+          onRecord,
+          isSubmitted: true,
           ...(sources === undefined ? {} : { sources }),
         }),
     });
@@ -240,24 +265,8 @@ function makeTask(given: TaskOptions, fn: AnyFn): Task {
     map: (...args: readonly unknown[]) => mapAll(args, NO_OPTIONS),
     mapWith: (call: CallOptions, ...args: readonly unknown[]) => mapAll(args, call),
     withOptions: (updates: TaskOptions) =>
-      makeTask(
-        merged(
-          {
-            ...options,
-            tags: info.tags,
-            ...hooks.asOptions(),
-            stateHandlers: handlers.items,
-            onCommit: onCommit.items,
-            onRollback: onRollback.items,
-          },
-          updates,
-        ),
-        fn,
-      ),
-    ...hooks.registrars(),
-    onStateChange: registrar(handlers),
-    onCommit: registrar(onCommit),
-    onRollback: registrar(onRollback),
+      makeTask(merged({ ...options, tags: info.tags, ...taking.asOptions() }, updates), fn),
+    ...taking.registrars,
   };
   const call = async (...args: readonly unknown[]): Promise<unknown> => valueOf(await start(args, NO_OPTIONS));
   // What the call takes and gives is what `fn` does; the overloads of `task` say so, the code need not know.

@@ -15,10 +15,7 @@ const reference = z.string().trim().refine(isReference, 'must name a block, e.g.
  */
 export const deliveryFields = () => ({
   fallback: reference.optional().meta({ description: "Block that gets what this one does not take." }),
-  on_ambiguous: z
-    .enum(["retry", "park", "assume-delivered"])
-    .optional()
-    .meta({
-      description: "When a message may have arrived: send it again, leave it to a person, or trust that it has.",
-    }),
+  on_ambiguous: z.enum(["retry", "park", "assume-delivered"]).optional().meta({
+    description: "When a message may have arrived: send it again, leave it to a person, or trust that it has.",
+  }),
 });

@@ -1,5 +1,6 @@
 import type { Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
+import { killPoint } from "../base/kill-points.ts";
 
 /** Longest part of an answer that is read. Unit: bytes. */
 const MAX_RESPONSE_BYTES = 65_536;
@@ -66,6 +67,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (this.#settled) controller.abort(new Error("stopped"));
     else this.#controller = controller;
+    killPoint("write:before");
   }
 
   onResponseStart(
@@ -76,6 +78,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     // 1xx answers announce the real one.
     if (status < 200) return;
+    killPoint("response:before");
     this.#status = status;
     this.#statusText = statusText ?? "";
     this.#headers = flatten(headers);
@@ -100,6 +103,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #settleAnswered(): void {
+    killPoint("response:after");
     const body = this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks);
     this.#settle({
       kind: "answer",

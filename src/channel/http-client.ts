@@ -1,5 +1,6 @@
 import type { Agent, Dispatcher } from "undici";
 import type { Clock } from "../base/clock.ts";
+import { killPoint } from "../base/kill-points.ts";
 import {
   bareHost,
   checkLiteral,
@@ -92,10 +93,12 @@ export function openHttpClient({ clock, version, env = {}, resolve = systemResol
         ...request.headers,
       };
       try {
+        killPoint("connect:before");
         agent.dispatch(
           { origin: url.origin, path: url.pathname + url.search, method: request.method, headers, body: request.body },
           exchange,
         );
+        killPoint("write:after");
       } catch (error) {
         exchange.refuse(error);
       }

@@ -78,7 +78,12 @@ export const Config = z.strictObject({
     .nullable()
     .default(null)
     .describe("Block that is told when deliveries to others fail for long or are given up."),
-  alertAfterMs: Duration.pipe(z.number().min(1_000).max(7 * 86_400_000))
+  alertAfterMs: Duration.pipe(
+    z
+      .number()
+      .min(1_000)
+      .max(7 * 86_400_000),
+  )
     .default(15 * 60_000)
     .describe("How long a destination fails before it is called failing."),
   heartbeatUrl: z
@@ -88,9 +93,7 @@ export const Config = z.strictObject({
     .nullable()
     .default(null)
     .describe("Address that is asked for regularly while a hub runs, e.g. of a dead man's switch."),
-  heartbeatIntervalMs: Duration.pipe(z.number().min(1_000).max(86_400_000))
-    .default(60_000)
-    .describe("How often."),
+  heartbeatIntervalMs: Duration.pipe(z.number().min(1_000).max(86_400_000)).default(60_000).describe("How often."),
   persistResults: Flag.default(false).describe("Keep the results of flows and tasks that say nothing about it."),
   ci: Flag.default(false).describe("No prompts, no keychain."),
 });

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { BellhopError, errorCode, messageOf } from "../base/errors.ts";
 import { formatMicros } from "../base/instant.ts";
+import { killPoint } from "../base/kill-points.ts";
 import { redact } from "../base/redactor.ts";
 import { type BlockContext, withBlockContext } from "../block/ambient.ts";
 import { Block } from "../block/block.ts";
@@ -38,7 +39,9 @@ export function openDeliver(parts: DeliverParts): Deliver {
   return {
     async open(destination) {
       try {
+        killPoint("load:before");
         const block = await withBlockContext(parts.context, () => Block.load(destination));
+        killPoint("load:after");
         const channel = channelOf(block);
         const attempt: OpenDestination["attempt"] = (delivery, signal) =>
           attemptOnce({ ...parts, block, channel, delivery, signal });
@@ -99,8 +102,6 @@ async function attemptOnce(job: Job): Promise<SendResult> {
     return unsent({ kind: "retry", reason: "cancelled", detail: "the process is ending", ambiguous: false });
   if (delivery.unreadable !== undefined)
     return unsent({ kind: "retry", reason: "key-unavailable", detail: delivery.unreadable, ambiguous: false });
-  if (delivery.unreadable !== undefined)
-    return unsent({ kind: "retry", reason: "key-unavailable", detail: delivery.unreadable, ambiguous: false });
   const payload = readPayload(delivery.payload);
   if (payload === null)
     return unsent({ kind: "permanent", reason: "invalid-payload", detail: "the stored message cannot be read" });
@@ -148,7 +149,9 @@ function textMessage(payload: Exclude<Payload, RunPayload>, { delivery, channel,
 
 async function runMessage(payload: RunPayload, job: Job): Promise<{ message: Message; remarks: readonly string[] }> {
   const { delivery } = job;
+  killPoint("render:before");
   const rendered = await render(payload, job);
+  killPoint("render:after");
   const { context } = payload;
   const tags = context.task_run?.tags ?? context.flow_run?.tags ?? [];
   const message: Message = {

@@ -1,4 +1,5 @@
 import { messageOf } from "../base/errors.ts";
+import { killPoint } from "../base/kill-points.ts";
 import { redact } from "../base/redactor.ts";
 import type { Outcome } from "../channel/outcome.ts";
 import type { SendResult } from "../channel/transport.ts";
@@ -180,7 +181,9 @@ export class DestinationRun {
       const limit = gate.kind === "one" ? Math.min(1, this.#room()) : this.#room();
       if (limit === 0 || this.#stopped || this.#isPaused()) return;
       const nowMs = clock.now();
+      killPoint("claim:before");
       const claimed = await outbox.claim({ destination: this.#destination, leaseId, nowMs, limit });
+      killPoint("claim:after");
       this.#short = claimed.length < limit;
       this.#drained = wasIdle && claimed.length === 0;
       if (claimed.length > 0) this.#claimedAny = true;
@@ -249,12 +252,14 @@ export class DestinationRun {
     const startedAtMs = clock.now();
     this.#sendingSinceMs.set(delivery.id, clock.monotonic());
     traffic.out += 1;
+    killPoint("attempt:before");
     const known = this.#knownOutcome(delivery, opened);
     const foreseen = known === null ? null : await known;
     const result: SendResult =
       foreseen === null
         ? await sendOnce(delivery, { opened, signal: this.#abort.signal, log })
         : { outcome: foreseen, durationMs: 0, status: null };
+    killPoint("attempt:after");
     traffic.out -= 1;
     this.#sendingSinceMs.delete(delivery.id);
     const { outcome, durationMs, status, degraded } = result;
@@ -318,15 +323,18 @@ export class DestinationRun {
 
   async #pause(untilMs: number): Promise<void> {
     this.#pauseHere(untilMs);
+    killPoint("pause:before");
     await this.#insist("the pause of a destination could not be stored", () =>
       this.#parts.outbox.pause(this.#destination, untilMs),
     );
+    killPoint("pause:after");
   }
 
   #giveBack(deliveries: readonly Delivery[], nextAttemptAtMs: number): void {
     if (deliveries.length === 0) return;
     const ids = deliveries.map((delivery) => delivery.id);
     if (nextAttemptAtMs > this.#parts.clock.now()) this.#parts.wake(nextAttemptAtMs);
+    killPoint("release:before");
     this.#track(
       this.#insist("claimed deliveries could not be given back", () =>
         this.#parts.outbox.release(ids, nextAttemptAtMs, this.#parts.leaseId),

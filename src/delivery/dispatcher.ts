@@ -1,5 +1,6 @@
 import { messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
+import { killPoint } from "../base/kill-points.ts";
 import { redact } from "../base/redactor.ts";
 import type { Deliver } from "./attempt.ts";
 import { type Alerting, healthRules } from "./destination-watch.ts";
@@ -158,6 +159,7 @@ class InProcessDispatcher implements Dispatcher {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    killPoint("close:before");
     this.#subscription[Symbol.dispose]();
     this.#heap[Symbol.dispose]();
     this.#checks[Symbol.dispose]();
@@ -171,6 +173,7 @@ class InProcessDispatcher implements Dispatcher {
     // From here on a result that the store refuses is tried a few times only, so that the runs end all the same.
     await this.#settle[Symbol.asyncDispose]();
     await this.#idle();
+    killPoint("close:after");
     this.#tellBusy();
   }
 

@@ -1,4 +1,5 @@
 import { messageOf } from "../base/errors.ts";
+import { killPoint } from "../base/kill-points.ts";
 import { redact } from "../base/redactor.ts";
 import type { DueDestination } from "./outbox-store.ts";
 import type { StoreAccess } from "./settle-queue.ts";
@@ -49,6 +50,7 @@ const COUNT_MOST = 1_000;
  */
 export async function drain(options: DrainOptions, view: DrainView): Promise<DrainReport> {
   const { clock } = view;
+  killPoint("drain:before");
   const before = view.totals();
   const untilMs = clock.monotonic() + options.deadlineMs;
   const over = new AbortController();
@@ -63,6 +65,7 @@ export async function drain(options: DrainOptions, view: DrainView): Promise<Dra
     deadline[Symbol.dispose]();
     options.signal?.removeEventListener("abort", onAbort);
   }
+  killPoint("drain:after");
   const { delivered, dead } = view.totals();
   return {
     delivered: delivered - before.delivered,

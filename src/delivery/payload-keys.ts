@@ -2,6 +2,7 @@ import { randomBytes, type KeyObject } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { errorCode, messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
+import { killPoint } from "../base/kill-points.ts";
 import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
 import { type Sealer, vaultSealer } from "../block/sealer.ts";
@@ -131,7 +132,9 @@ export class PayloadKeys {
     const bytes = randomBytes(PAYLOAD_KEY_BYTES);
     const [id, createdAtMs] = [newId(), clock.now()];
     const wrapped = await this.#sealer().seal(bytes, boundTo(id));
+    killPoint("payload-key:before");
     const key = await rows.insert({ id, kid, createdAtMs, wrapped });
+    killPoint("payload-key:after");
     return { key, createdAtMs, secret: payloadKey(bytes) };
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { errorCode, messageOf } from "../base/errors.ts";
+import { killPoint } from "../base/kill-points.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
 import { redact } from "../base/redactor.ts";
@@ -109,11 +110,13 @@ export class SettleQueue implements AsyncDisposable {
     const settlements = batch.map((entry) => entry.settlement);
     const newest = this.#newestHealth(batch);
     try {
+      killPoint("settle:before");
       await this.#parts.outbox.settle(
         settlements,
         this.#parts.leaseId,
         newest?.map(({ health }) => health),
       );
+      killPoint("settle:after");
     } catch (error) {
       this.#onFailure(error);
       return;

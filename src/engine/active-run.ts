@@ -220,6 +220,9 @@ export const currentFrame = (): Frame | undefined => frames.getStore();
 export const inFrame = <A extends readonly unknown[], T>(frame: Frame, fn: (...args: A) => T, ...args: A): T =>
   frames.run(frame, fn, ...args);
 
+export const runOver = ({ record }: ActiveRun, state: string): RunOverError =>
+  new RunOverError({ run: record.kind.replace("-", " "), state });
+
 /**
  * The engine's chance to stop code that should not go on: code whose attempt was given up, and code that swallowed the
  * error of an interruption. Hooks are free of it.
@@ -229,7 +232,7 @@ export const inFrame = <A extends readonly unknown[], T>(frame: Frame, fn: (...a
 export function checkBoundary(frame: Frame): void {
   for (let at: Frame | null = frame; at !== null && !at.isHook; at = at.run.caller) {
     if (at.run.interruption !== null) throw at.run.interruption.error;
-    if (at.overAs !== null) throw new RunOverError({ run: at.run.record.kind.replace("-", " "), state: at.overAs });
+    if (at.overAs !== null) throw runOver(at.run, at.overAs);
   }
 }
 

@@ -1,4 +1,5 @@
 import { messageOf } from "../base/errors.ts";
+import { killPoint } from "../base/kill-points.ts";
 import { redact, redactObject } from "../base/redactor.ts";
 import { advance, advanceFlowRun, type Bookkeeping } from "../orchestration/bookkeeping.ts";
 import type { DeclaredHook } from "../runs/declared-hook.ts";
@@ -24,10 +25,14 @@ export function enter(run: ActiveRun, to: State, error?: unknown, between?: Betw
   const before = booksOf(run.record);
   const trackedBefore = run.tracking === null ? null : booksOf(run.tracking);
   const { change, move } = prepare(run, to, error);
+  killPoint("state:before");
   const written = store(run, change);
   if (written === undefined) return tell(run, move, between);
   return written.then(
-    () => tell(run, move, between),
+    () => {
+      killPoint("state:after");
+      return tell(run, move, between);
+    },
     (failure: unknown) => {
       // Not stored, so not true: the run is where it was.
       Object.assign(run.record, before);

@@ -1,6 +1,6 @@
 import { errorClass } from "../base/errors.ts";
 import { FlowRun, TaskRun } from "../runs/run-view.ts";
-import { type ActiveRun, currentFrame } from "./active-run.ts";
+import { type ActiveRun, currentFrame, type Frame, runOver } from "./active-run.ts";
 import type { AnyFlow, AnyTask } from "./definition.ts";
 
 /** There is no run around the code that asked for one. */
@@ -8,10 +8,12 @@ export class MissingContextError extends errorClass("missing_context") {}
 
 /** The run that code belongs to. */
 export class RunContext {
+  readonly #frame: Frame;
   readonly #run: ActiveRun;
 
-  constructor(run: ActiveRun) {
-    this.#run = run;
+  constructor(frame: Frame) {
+    this.#frame = frame;
+    this.#run = frame.run;
   }
 
   /** Of the innermost run: hooks of a flow and the flow's body are in `flow`, those of a task in `task`. */
@@ -49,13 +51,15 @@ export class RunContext {
 
   /** Aborted when the attempt times out or the run is interrupted. Hand it to whatever can be stopped. */
   get signal(): AbortSignal {
-    return this.#run.signal;
+    const { overAs, isHook } = this.#frame;
+    // The run may go on to another attempt, which has a signal of its own.
+    return overAs === null || isHook ? this.#run.signal : AbortSignal.abort(runOver(this.#run, overAs));
   }
 }
 
 /** The innermost run around this code. @throws missing_context */
 export function getRunContext(): RunContext {
-  const run = currentFrame()?.run;
-  if (run === undefined) throw new MissingContextError({ wanted: "flow run or task run" });
-  return new RunContext(run);
+  const frame = currentFrame();
+  if (frame === undefined) throw new MissingContextError({ wanted: "flow run or task run" });
+  return new RunContext(frame);
 }

@@ -160,7 +160,11 @@ async function end(run: ActiveRun, ended: Ended, between: (() => void | Promise<
   const { state, returned } = ended;
   if (state.isCompleted()) {
     const { id } = run.record;
-    rememberOrigin(returned === null ? state.peek() : returned.value, { kind: "task", id }, run.flow?.record.id ?? null);
+    rememberOrigin(
+      returned === null ? state.peek() : returned.value,
+      { kind: "task", id },
+      run.flow?.record.id ?? null,
+    );
   }
   return ended;
 }

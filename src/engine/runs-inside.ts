@@ -66,7 +66,7 @@ export class RunsInside {
   opened(run: Promise<unknown>): void {
     this.#open.add(run);
     const done = (): void => void this.#open.delete(run);
-    run.then(done, done);
+    void run.finally(done).catch(() => undefined);
   }
 
   /** Resolves when everything submitted has ended; undefined when there is nothing to wait for. */

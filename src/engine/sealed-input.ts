@@ -17,7 +17,12 @@ interface Sealing {
 const boundTo = (runId: string, key: string): string => `run-input/${runId}/${key}`;
 
 /** The input as it is stored. Without a master key known secrets in it are masked, as everywhere in the store. */
-export async function sealInput({ sealer, log }: Sealing, runId: string, key: string, value: JsonValue): Promise<JsonValue> {
+export async function sealInput(
+  { sealer, log }: Sealing,
+  runId: string,
+  key: string,
+  value: JsonValue,
+): Promise<JsonValue> {
   if (sealer === undefined) return value;
   try {
     const sealed = await sealer.seal(Buffer.from(JSON.stringify(value)), boundTo(runId, key));

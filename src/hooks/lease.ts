@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { errorCode, messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
+import { killPoint } from "../base/kill-points.ts";
 import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
 import type { Lease, LeaseStore } from "../runs/lease-store.ts";
@@ -38,7 +39,9 @@ export async function holdLease({ leases, clock, log }: LeaseParts): Promise<Hel
     startedAtMs: nowMs,
     heartbeatAtMs: nowMs,
   };
+  killPoint("lease-acquire:before");
   await leases.acquire(lease);
+  killPoint("lease-acquire:after");
   let wasLost = false;
   let isClosed = false;
   let timer: Disposable;
@@ -46,7 +49,9 @@ export async function holdLease({ leases, clock, log }: LeaseParts): Promise<Hel
 
   const beat = async (): Promise<void> => {
     try {
+      killPoint("lease-beat:before");
       await leases.beat(lease.id, clock.now());
+      killPoint("lease-beat:after");
     } catch (error) {
       if (errorCode(error) === "lease_lost" && !isClosed) {
         wasLost = true;
@@ -92,7 +97,9 @@ export async function holdLease({ leases, clock, log }: LeaseParts): Promise<Hel
       if (isClosed) return;
       stop();
       await beating;
+      killPoint("lease-remove:before");
       await leases.remove(lease.id);
+      killPoint("lease-remove:after");
     },
   };
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { errorCode, messageOf } from "../base/errors.ts";
 import type { Micros } from "../base/instant.ts";
+import { killPoint } from "../base/kill-points.ts";
 import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
 import type { OutboxStore } from "../delivery/outbox-store.ts";
@@ -57,6 +58,7 @@ export async function sweepDeadRuns(parts: SweepParts): Promise<SweepReport> {
   const crashed: string[] = [];
   const report = { leases: 0, recovered: 0 };
   // Before the leases are read: whoever appears in here had announced itself already.
+  killPoint("sweep:before");
   const holders = await holdersOfWork(parts);
   const others = await leases.others(leaseId);
   for (const gone of [
@@ -64,9 +66,13 @@ export async function sweepDeadRuns(parts: SweepParts): Promise<SweepReport> {
     ...withoutLease(holders, [leaseId, ...others.map(({ id }) => id)]),
   ]) {
     try {
+      killPoint("sweep-crash:before");
       const ended = await crashRuns(gone, parts);
+      killPoint("sweep-crash:after");
       const recovered = await parts.outbox.recover(gone.leaseId, parts.clock.now());
+      killPoint("recover:after");
       const removed = await leases.remove(gone.leaseId);
+      killPoint("sweep:after");
       // Several may have done the same; only the one that removes the lease reports it.
       if (!removed && gone.hasLease) continue;
       crashed.push(...ended);

@@ -1,5 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { killPoint } from "../base/kill-points.ts";
 import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
 import type { Service } from "./services.ts";
@@ -42,6 +43,7 @@ export function startSweeper({ sweep, rescan, services = [], clock, log }: Sweep
 
   const sweepNow = async (): Promise<void> => {
     unreported = add(unreported, await sweep());
+    killPoint("rescan:before");
     await rescan();
   };
   const turn = async (): Promise<void> => {

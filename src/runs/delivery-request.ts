@@ -26,8 +26,8 @@ export interface DeliveryRequest {
   /** Given up after this; null takes the channel's profile. */
   readonly expiresAtMs: number | null;
   /**
-   * `latest`: tells of progress, so it is dropped while it waits when a newer one of this kind about the same subject is
-   * enqueued for the same destination. Default null: it is never dropped.
+   * `latest`: tells of progress, so it is dropped while it waits when a newer one of this kind about a later state of the
+   * same subject is enqueued for the same destination. Default null: it is never dropped.
    */
   readonly coalesce?: "latest" | null;
 }

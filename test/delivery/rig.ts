@@ -7,7 +7,7 @@ import type { Random } from "../../src/base/random.ts";
 import type { RateLimit, RetryProfileName } from "../../src/channel/channel.ts";
 import type { Outcome } from "../../src/channel/outcome.ts";
 import type { SendResult } from "../../src/channel/transport.ts";
-import type { Deliver } from "../../src/delivery/attempt.ts";
+import type { Deliver, OpenDestination } from "../../src/delivery/attempt.ts";
 import type { Delivery } from "../../src/delivery/delivery.ts";
 import { type Dispatcher, type DispatcherParts, startDispatcher } from "../../src/delivery/dispatcher.ts";
 import type { OutboxStore } from "../../src/delivery/outbox-store.ts";
@@ -70,16 +70,23 @@ export type Answer = (sent: Sent, signal: AbortSignal) => Outcome | Promise<Outc
 export function scriptedDeliver(
   clock: ManualClock,
   sent: Sent[],
-  options: { answer?: Answer; by?: string; profile?: RetryProfileName; rate?: RateLimit | null } = {},
+  options: {
+    answer?: Answer;
+    by?: string;
+    profile?: RetryProfileName;
+    rate?: RateLimit | null;
+    /** What else is said of a destination when it is opened. */
+    handling?: (destination: string) => Partial<OpenDestination>;
+  } = {},
 ): Deliver {
-  const { answer = () => DELIVERED, by = "one", profile = "chat", rate = null } = options;
+  const { answer = () => DELIVERED, by = "one", profile = "chat", rate = null, handling = () => ({}) } = options;
   const attempt = async (delivery: Delivery, signal: AbortSignal): Promise<SendResult> => {
     const { id, destination, subject, attempts } = delivery;
     const entry: Sent = { id, destination, subject, attempt: attempts + 1, atMs: clock.now(), by };
     sent.push(entry);
     return { outcome: await untilAborted(answer(entry, signal), signal), durationMs: 0, status: null };
   };
-  return { open: () => Promise.resolve({ profile, rate, attempt }) };
+  return { open: (destination) => Promise.resolve({ profile, rate, attempt, ...handling(destination) }) };
 }
 
 /** What the transport does with an attempt that is broken off while it waits for its answer. */
@@ -130,12 +137,13 @@ export async function openRig(): Promise<Rig> {
     sent,
     path,
     start(options = {}) {
-      const { answer, by, profile, rate, ...parts } = options;
+      const { answer, by, profile, rate, handling, ...parts } = options;
       const script = {
         ...(answer && { answer }),
         ...(by && { by }),
         ...(profile && { profile }),
         ...(rate && { rate }),
+        ...(handling && { handling }),
       };
       const deliver = scriptedDeliver(clock, sent, script);
       const defaults = { outbox: store.outbox, deliver, clock, random: seededRandom(7), leaseId: newId(), log };

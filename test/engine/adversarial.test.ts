@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BellhopError } from "../../src/base/errors.ts";
+import { openRuns as activeRuns } from "../../src/engine/active-runs.ts";
 import type { AnyFlow, AnyTask } from "../../src/engine/definition.ts";
 import { SystemExit } from "../../src/engine/interruption.ts";
 import { pauseFlowRun } from "../../src/engine/pause.ts";
@@ -33,7 +34,11 @@ beforeEach(async () => {
   clock = new ManualClock();
   test = await openRuns({}, { clock, random: () => 0.5 });
 });
-afterEach(() => test[Symbol.asyncDispose]());
+afterEach(async () => {
+  // Whatever happened, the process holds no run any more.
+  expect(activeRuns().map(({ record }) => record.name)).toEqual([]);
+  await test[Symbol.asyncDispose]();
+});
 
 const within = <T>(fn: () => T): T => test.within(fn);
 const never = (): Promise<never> => new Promise(() => undefined);
@@ -183,9 +188,13 @@ describe("a run that is tried for ever", () => {
 describe("an attempt that timed out", () => {
   it("is retried after its delay, also when its code asked for the signal", async () => {
     const signalsSeen: AbortSignal[] = [];
-    const slow = task({ name: "slow", retries: 1, retryDelaySeconds: 5, timeoutSeconds: 1 }, () => {
+    const late = Promise.withResolvers<AbortSignal>();
+    const slow = task({ name: "slow", retries: 1, retryDelaySeconds: 5, timeoutSeconds: 1 }, async () => {
       signalsSeen.push(getRunContext().signal);
-      return signalsSeen.length === 1 ? never() : "second";
+      if (signalsSeen.length === 2) return "second";
+      await clock.sleep(3_000);
+      late.resolve(getRunContext().signal);
+      return never();
     });
     const around = flow({ name: "around" }, () => slow());
     const seen = watch(within(() => around()));
@@ -199,7 +208,11 @@ describe("an attempt that timed out", () => {
       "Retrying",
       "Completed",
     ]);
-    expect(signalsSeen.map(({ aborted: isAborted }) => isAborted)).toEqual([true, false]);
+    expect([...signalsSeen, await late.promise].map(({ aborted: isAborted }) => isAborted)).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 
   it("does not hold up the wait of a flow for its next one", async () => {
@@ -357,9 +370,12 @@ describe("an abort", () => {
 
   it.each(["flow", "task"] as const)("reaches a %s that waits for what it was given", async (kind) => {
     const open = task({ name: "open" }, never);
+    const openUntil = new AbortController();
     const body = (_given: unknown): number => 1;
     const waiting = kind === "flow" ? flow({ name: "waiting" }, body) : task({ name: "waiting" }, body);
-    const seen = await aborted((signal) => waiting.run([open.submit()], { signal }));
+    const seen = await aborted((signal) => waiting.run([open.submitWith({ signal: openUntil.signal })], { signal }));
+    openUntil.abort(STOP);
+    await clock.settle(40);
 
     expect(seen.error).toBe(STOP);
     if (kind === "flow") expect(await test.stored.flowStates("waiting")).toEqual(["Pending", "Crashed"]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
-import { type AnyFlow, type AnyTask, NOBODY, type Participants } from "../../src/engine/definition.ts";
+import { type AnyFlow, type AnyTask, NOBODY } from "../../src/engine/definition.ts";
 import type { EngineContext } from "../../src/engine/engine-context.ts";
 import { runFlow } from "../../src/engine/run-flow.ts";
 import { runTask } from "../../src/engine/run-task.ts";

@@ -124,6 +124,14 @@ describe("deliveries of declarative hooks", () => {
     expect(requestsOf(move(Running(), { declared, from: null }))).toEqual([]);
   });
 
+  it("may be overtaken while they tell of progress, and never when they tell of an end", () => {
+    const declared = [hook({ on: ["RUNNING", "FAILED", "COMPLETED", "CANCELLING"], retries: true })];
+    const coalesceOf = (to: State) => requestsOf(move(to, { declared }))[0]?.coalesce;
+
+    expect([Running(), AwaitingRetry(), Retrying()].map(coalesceOf)).toEqual(["latest", "latest", "latest"]);
+    expect([Failed(), Completed(), Cancelling()].map(coalesceOf)).toEqual([null, null, null]);
+  });
+
   it("still go out when the context of the run cannot be built", () => {
     const error = Object.defineProperty(new Error("x"), "message", {
       get() {

@@ -155,10 +155,16 @@ function changeMood({ plan: { destinations, random } }: Scene): string | null {
 }
 
 /** Another program holds the write lock. The real busy handling of the store has to get over it. */
-function lockStore({ ground: { path, world }, plan: { random } }: Scene): string {
+function lockStore({ ground: { path, world }, plan: { random } }: Scene): string | null {
   const db = new DatabaseSync(path, { timeout: 0 });
   const ms = random.pick([20, 500, 4_000, 12_000]) * (0.5 + random.next());
-  db.exec("begin immediate");
+  try {
+    db.exec("begin immediate");
+  } catch {
+    // Somebody else has it.
+    db.close();
+    return null;
+  }
   world.at(world.nowMs + ms, () => {
     db.exec("rollback");
     db.close();

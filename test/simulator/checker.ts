@@ -31,10 +31,11 @@ const RULES: readonly Rule[] = [
   nothingVanishes,
 ];
 
-const RETRYING: readonly string[] = ["AwaitingRetry", "Retrying"];
+/** The workload always waits before it tries again; going on after that wait is no decision of its own. */
+const RETRYING = "AwaitingRetry";
 
 const owes = (hook: DeclaredHook, state: { readonly type: string; readonly name: string }): boolean =>
-  hook.on.some((type) => type === state.type) || (hook.retries === true && RETRYING.includes(state.name));
+  hook.on.some((type) => type === state.type) || (hook.retries === true && state.name === RETRYING);
 
 /** Promise 1: a state is stored with exactly the deliveries that it owes, and none of them without it. */
 function* storedTogether({ deliveries, runs, bursts }: Evidence): Generator<Violation> {

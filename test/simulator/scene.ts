@@ -97,7 +97,13 @@ export async function openScene(plan: Plan, sabotage: Sabotage): Promise<Scene> 
     keys,
     [Symbol.asyncDispose]: () => {
       // What dead processes had queued is written now at the latest; nobody looks any more.
-      for (const store of ground.stores) store.closeSync();
+      for (const store of ground.stores) {
+        try {
+          store.closeSync();
+        } catch {
+          // Another program still holds the store, because the simulation was broken off.
+        }
+      }
       rmSync(folder, { recursive: true, force: true });
       return Promise.resolve();
     },

@@ -34,8 +34,9 @@ export const DEFAULT_STEPS = 60;
 /** How long all goes well before what is left is looked at, milliseconds. */
 const CALM_MS = 600_000;
 
-/** Short-lived processes that finish the rest, one after the other. */
+/** Looks of the last processes at what is left, and how many of them one process takes. */
 const MOST_ROUNDS = 400;
+const ROUNDS_OF_ONE = 8;
 const ROUND_MS = 60_000;
 
 /** Runs one simulation from beginning to end and checks what happened. */
@@ -107,28 +108,33 @@ async function closeAll({ booted, world }: Scene): Promise<void> {
   }
 }
 
-/** Short-lived processes send the rest, however far in the future it is due. */
+/** A process sends the rest, however far in the future it is due; its machine sleeps between, and ends now and then. */
 async function finish(scene: Scene): Promise<void> {
-  const { world, inspector } = scene;
+  const { world } = scene;
+  let last: Booted | null = null;
   for (let round = 0; round < MOST_ROUNDS; round += 1) {
-    await world.drive(oneRound(scene), "a short-lived process", 2 * CALM_MS);
-    const due = await world.drive(inspector.outbox.due(), "reading what is due");
-    const sending = await world.drive(inspector.outbox.list({ status: ["sending"], limit: 1 }), "reading what is sent");
-    const open = await world.drive(inspector.runs.listHolders(), "reading what runs");
-    if (due.length + sending.length + open.length === 0) return;
-    const firstMs = Math.min(...due.map(({ dueAtMs }) => dueAtMs - START_MS), world.nowMs + HOUR_MS);
-    world.skipTo(Math.max(world.nowMs + 1_000, firstMs));
+    const one: Booted = last ?? (await world.drive(bootLast(scene), "starting the last process", CALM_MS));
+    await world.drive(one.sweeper.sweep(), "the last sweep", CALM_MS);
+    await world.drive(one.dispatcher.drain({ deadlineMs: ROUND_MS }), "the last drain", CALM_MS);
+    const isOver = round % ROUNDS_OF_ONE === ROUNDS_OF_ONE - 1;
+    const next = await world.drive(nextDueMs(scene), "reading what is due");
+    if (isOver || next === null) await world.drive(one.close(), "closing the last process", CALM_MS);
+    if (next === null) return;
+    last = isOver ? null : one;
+    world.skipTo(Math.max(world.nowMs + 1_000, next));
   }
 }
 
-const HOUR_MS = 3_600_000;
-
-async function oneRound(scene: Scene): Promise<void> {
-  const one = await bootLast(scene);
-  await one.sweeper.sweep();
-  await one.dispatcher.drain({ deadlineMs: ROUND_MS });
-  await one.close();
+/** When there will be something to do, on the world's clock; null when all has ended. */
+async function nextDueMs({ world, inspector: { outbox, runs } }: Scene): Promise<number | null> {
+  const due = await outbox.due();
+  const sending = await outbox.list({ status: ["sending"], limit: 1 });
+  const open = await runs.listHolders();
+  if (due.length + sending.length + open.length === 0) return null;
+  return Math.min(...due.map(({ dueAtMs }) => dueAtMs - START_MS), world.nowMs + HOUR_MS);
 }
+
+const HOUR_MS = 3_600_000;
 
 function bootLast({ plan, world, history, ground }: Scene): Promise<Booted> {
   const name = `c${ground.processes.length + 1}`;

@@ -89,7 +89,7 @@ class Pair {
     expect(await this.#outbox.recover(leaseId, this.#nowMs)).toBe(expected);
   }
 
-  /** Sends everything that is left; fails when something never comes out. */
+  /** Sends everything that is left. */
   async drain(): Promise<void> {
     for (let lease = 0; lease < this.#leases.length; lease += 1) await this.recover(lease);
     this.#elapsedMs += 1_000_000;
@@ -98,7 +98,6 @@ class Pair {
       for (const held of this.#held.splice(0)) await this.#settleAs(held, "delivered", 0);
     }
     expect(await this.#stored()).toEqual(this.#expected());
-    expect(this.model.items.filter(({ status }) => status === "queued" || status === "sending")).toEqual([]);
   }
 
   get #nowMs(): number {
@@ -219,6 +218,7 @@ export function outboxModelSuite(open: StoreOpener): void {
           const pair = new Pair(fixture.store);
           for (const step of steps) await pair.run(step);
           await pair.drain();
+          expect(pair.model.items.filter(isOpen)).toEqual([]);
         }),
         { numRuns: Number(process.env["BELLHOP_TEST_RUNS"] ?? 25) },
       );

@@ -112,6 +112,7 @@ export function outboxMovesSuite(open: StoreOpener): void {
       ["is overtaken by an end", PROGRESS, { ...PROGRESS, coalesce: null }],
       ["is about another subject", PROGRESS, { ...PROGRESS, subject: "other" }],
       ["goes somewhere else", PROGRESS, { ...PROGRESS, destination: "inbox/other" }],
+      ["tells of the same state in other words", { ...PROGRESS, stateId: "s-1" }, { ...PROGRESS, stateId: "s-1" }],
     ])("leaves a message alone that %s", async (_name, older, newer) => {
       await using fixture = await open();
       const first = await enqueueOne(fixture.store, older);

@@ -97,6 +97,7 @@ export function outboxOrderSuite(open: StoreOpener): void {
           attempts: 0,
           successRatio: null,
           latency: null,
+          uncertain: 0,
         },
         {
           destination: OPS,
@@ -106,6 +107,7 @@ export function outboxOrderSuite(open: StoreOpener): void {
           attempts: 3,
           successRatio: 1 / 3,
           latency: { p50Ms: 20, p95Ms: 30, p99Ms: 30, maxMs: 30 },
+          uncertain: 0,
         },
       ]);
       expect(await outbox.stats({ nowMs: at(100), destination: "inbox/other" })).toHaveLength(1);

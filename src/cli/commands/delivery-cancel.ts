@@ -30,10 +30,9 @@ export const deliveryCancel: CommandSpec = {
     { line: "bellhop delivery cancel --run crimson-fox --yes --json", text: "what a run still owes, in a script" },
   ],
   run: async (context) => {
-    const { options, out } = context;
     const byFilter = isFiltered(context);
     const chosen = await choose(context, byFilter, ["queued"]);
-    if (options.flag("dry-run")) return showChosen(context, chosen, "Would cancel:");
+    if (context.options.flag("dry-run")) return showChosen(context, chosen, "Would cancel:");
     const question = `Cancel ${chosenText(chosen)}?`;
     const asks = byFilter && chosen.ids.length > 0;
     if (!(await agreed(context, asks, question, `this cancels ${countText(chosen.ids.length)}`))) return EXIT.failed;

@@ -119,8 +119,7 @@ function columns({ out }: CommandContext, nowMs: number): Column<Row>[] {
 }
 
 /** Never rounded up to 100 %. */
-const ratioText = (ratio: number | null): string =>
-  ratio === null ? "-" : `${ratio === 1 ? "100" : (Math.floor(ratio * 1_000) / 10).toFixed(1)}%`;
+const ratioText = (ratio: number | null): string => (ratio === null ? "-" : `${Math.floor(ratio * 1_000) / 10}%`);
 
 const latencyText = (ms: number | undefined): string => (ms === undefined ? "-" : durationText(ms));
 

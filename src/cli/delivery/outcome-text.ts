@@ -2,7 +2,7 @@ import type { Outcome } from "../../channel/outcome.ts";
 import type { Attempt, Delivery } from "../../delivery/delivery.ts";
 import type { Output } from "../output.ts";
 import { deliverySymbol, paintDelivery } from "../state-look.ts";
-import { heading, table } from "../table.ts";
+import { type Column, facts, heading, table } from "../table.ts";
 import { durationText, localTime } from "../time-text.ts";
 
 /** How a channel marks the refusal of one target in its warnings. */
@@ -59,26 +59,31 @@ const paintOutcome = ({ paint }: Pick<Output, "paint">, outcome: Outcome, text: 
   return isInPart(outcome) ? paint.warn(text) : paint.good(text);
 };
 
+/** One line each; on a terminal the answers stand below, whole. */
 export function showAttempts({ out }: { readonly out: Output }, attempts: readonly Attempt[]): void {
   heading(out, `Attempts (${attempts.length})`);
   if (attempts.length === 0) {
     out.line("none yet");
     return;
   }
-  table(
+  const answer: Column<Attempt> = { title: "ANSWER", of: ({ outcome }) => answerText(outcome) };
+  table(out, [...attemptColumns(out), ...(out.cuts ? [] : [answer])], attempts);
+  if (!out.cuts) return;
+  const said = attempts.map((attempt) => [`#${attempt.number}`, answerText(attempt.outcome)] as const);
+  facts(
     out,
-    [
-      { title: "#", of: (attempt) => String(attempt.number) },
-      { title: "AT", of: (attempt) => localTime(attempt.startedAtMs) },
-      { title: "TOOK", of: (attempt) => durationText(attempt.durationMs) },
-      { title: "STATUS", of: (attempt) => (attempt.status === null ? "-" : String(attempt.status)) },
-      {
-        title: "OUTCOME",
-        of: ({ outcome }) => outcomeText(outcome),
-        paint: (text, { outcome }) => paintOutcome(out, outcome, text),
-      },
-      { title: "ANSWER", of: ({ outcome }) => answerText(outcome), flexible: true },
-    ],
-    attempts,
+    said.filter(([, text]) => text !== ""),
   );
 }
+
+const attemptColumns = (out: Output): Column<Attempt>[] => [
+  { title: "#", of: (attempt) => String(attempt.number) },
+  { title: "AT", of: (attempt) => localTime(attempt.startedAtMs) },
+  { title: "TOOK", of: (attempt) => durationText(attempt.durationMs) },
+  { title: "STATUS", of: (attempt) => (attempt.status === null ? "-" : String(attempt.status)) },
+  {
+    title: "OUTCOME",
+    of: ({ outcome }) => outcomeText(outcome),
+    paint: (text, { outcome }) => paintOutcome(out, outcome, text),
+  },
+];

@@ -84,8 +84,7 @@ export async function findAll({ core, args }: CommandContext): Promise<Delivery[
 /** Whether the command line says which deliveries by a filter. Both a filter and ids is refused. @throws cli_usage */
 export function isFiltered({ args, options }: CommandContext): boolean {
   const filters = ["status", "destination", "run", "reason", "since"];
-  const given = filters.filter((name) => options.text(name) !== undefined || options.list(name).length > 0);
-  const [first] = given;
+  const first = filters.find((name) => options.text(name) !== undefined || options.list(name).length > 0);
   if (first !== undefined && args.length > 0)
     throw new BellhopError("cli_usage", {
       problem: `ids and --${first} cannot be combined`,

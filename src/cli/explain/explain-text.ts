@@ -104,13 +104,21 @@ function showTold(out: Output, told: Told, nowMs: number): void {
   for (const attempt of attempts) for (const line of indented(out, 8, attemptText(attempt))) out.line(line);
   const status = paintStatus(out, statusText(delivery, attempts), [delivery, attempts]);
   out.line(`        ${status}  ${out.paint.dim(`delivery ${delivery.id}`)}`);
-  const why = [delivery.reason, delivery.detail].filter((part) => part !== null && part !== "").join(": ");
+  const why = endText(told);
   if (why !== "") for (const line of indented(out, 10, why)) out.line(line);
   if (waiting !== null)
     for (const line of indented(out, 10, `waits for ${waitingText(waiting, nowMs)}`)) out.line(line);
   if (instead === null) return;
   for (const line of indented(out, 6, `in its place → ${instead.delivery.destination}`)) out.line(line);
   showTold(out, instead, nowMs);
+}
+
+/** Reason and detail, as far as the last attempt has not said them. */
+function endText({ delivery, attempts }: Told): string {
+  const last = attempts.at(-1)?.outcome;
+  const said = last === undefined || last.kind === "delivered" ? null : last;
+  if (said !== null && said.reason === delivery.reason && said.detail === delivery.detail) return "";
+  return [delivery.reason, delivery.detail].filter((part) => part !== null && part !== "").join(": ");
 }
 
 /** `attempt 2 at 2026-11-20 14:03:09: retry: server, status 503, 1.2 s: HTTP 503 …`. */

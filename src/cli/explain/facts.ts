@@ -104,7 +104,9 @@ async function missingOf(blocks: BlockStore, refs: readonly string[]): Promise<s
 }
 
 async function nestedOf(runs: RunStore, lives: readonly Life[]): Promise<FlowRunRecord[]> {
-  const ids = lives.flatMap(({ states }) => states.map(({ state }) => state.state_details.child_flow_run_id ?? null));
-  const read = await Promise.all([...new Set(ids)].map((id) => (id === null ? null : runs.readFlowRun(id))));
+  const ids = lives
+    .flatMap(({ states }) => states.map(({ state }) => state.state_details.child_flow_run_id))
+    .filter((id) => typeof id === "string");
+  const read = await Promise.all([...new Set(ids)].map((id) => runs.readFlowRun(id)));
   return read.filter((run) => run !== null);
 }

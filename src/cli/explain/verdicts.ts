@@ -1,6 +1,5 @@
 import type { DeclaredHook } from "../../runs/declared-hook.ts";
 import type { RunRecord } from "../../runs/flow-run.ts";
-import { countText } from "../delivery/chosen.ts";
 import { endedInPart } from "../delivery/outcome-text.ts";
 import { uncertainText } from "../delivery/links.ts";
 import { reasonText } from "../delivery/reason-text.ts";
@@ -103,7 +102,7 @@ function howText({ delivery, attempts }: Told, { atOf }: Around): string {
 }
 
 const detailOf = ({ delivery }: Told): string =>
-  delivery.detail === null || delivery.detail === "" ? "" : ` (${delivery.detail})`;
+  delivery.detail === null || delivery.detail === "" ? "" : ` (${delivery.detail.replace(/\.$/, "")})`;
 
 /** Why it ended without being delivered. */
 function endText(told: Told): string {
@@ -132,7 +131,7 @@ function silentHooks(life: Life, steps: readonly Step[]): Verdict[] {
       why: "did-not-fire",
       deliveryId: null,
       runId: life.run.id,
-      text: `${hook.ref} was not told: ${eventsOf(hook)} ${silenceText(life, hook)}.`,
+      text: `${eventsOf(hook)} to ${hook.ref} ${silenceText(life, hook)}.`,
     }));
 }
 
@@ -166,7 +165,7 @@ function remarksOf(facts: Facts, steps: readonly Step[]): string[] {
     ...facts.lives.flatMap(thrownBy),
     ...steps.flatMap(owedAndNotStored),
     ...endedWithoutProcess(facts.lives),
-    ...replayHint(facts.told),
+    ...replayHint(facts),
   ];
 }
 
@@ -200,8 +199,9 @@ function endedWithoutProcess(lives: readonly Life[]): string[] {
   return ["Its process was gone when it ended: hook functions could not be called, only notify(…) hooks fire then."];
 }
 
-function replayHint(told: readonly Told[]): string[] {
-  const dead = told.filter(({ delivery }) => delivery.status === "dead").length;
-  if (dead === 0) return [];
-  return [`${countText(dead)} given up: "bellhop delivery replay <id>" sends again.`];
+function replayHint({ run, told }: Facts): string[] {
+  const [first, ...more] = told.filter(({ delivery }) => delivery.status === "dead").map(({ delivery }) => delivery.id);
+  if (first === undefined) return [];
+  const which = more.length === 0 ? first : `--run ${run.id}`;
+  return [`To send what was given up again: bellhop delivery replay ${which}`];
 }

@@ -57,7 +57,6 @@ const ONCE_POINTS: ReadonlySet<KillPoint> = new Set<KillPoint>([
   "sweep:after",
   "sweep-crash:before",
   "sweep-crash:after",
-  "recover:before",
   "recover:inside",
   "recover:after",
   "rescan:before",

@@ -1,3 +1,4 @@
+import { killPoint } from "../../base/kill-points.ts";
 import type { Database } from "./database.ts";
 import type { DeliveryRow } from "./outbox-rows.ts";
 import { LOWEST_PRIORITY } from "./outbox-priority.ts";
@@ -99,5 +100,6 @@ export function claim(db: Database, request: Claim): DeliveryRow[] {
   const seqs = new Taking(db, request, flying.length > 0).choose();
   if (seqs.length === 0) return [];
   const rows = new Map(db.all(sql.CLAIM, leaseId, nowMs, JSON.stringify(seqs)).map((row) => [row.seq, row]));
+  killPoint("claim:inside");
   return seqs.flatMap((seq) => rows.get(seq) ?? []);
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { BellhopError } from "../../base/errors.ts";
+import { killPoint } from "../../base/kill-points.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import { BUSY_BUDGET_MS, busyWaitMs } from "./busy.ts";
@@ -225,7 +226,9 @@ export class CommitQueue {
     const batch = this.#units.slice(0, LARGEST_BATCH);
     let results: readonly Result[];
     try {
+      killPoint("commit:before");
       results = this.#apply(batch);
+      killPoint("commit:after");
     } catch (error) {
       return error;
     }
@@ -241,7 +244,11 @@ export class CommitQueue {
     const db = this.#db;
     const whole: Batch = { through: batch.at(-1)?.number ?? 0 };
     try {
-      return db.transaction(() => batch.map((unit) => ({ value: unit.work(db, whole) })));
+      return db.transaction(() => {
+        const results = batch.map((unit) => ({ value: unit.work(db, whole) }));
+        killPoint("commit:inside");
+        return results;
+      });
     } catch (error) {
       if (stopsStore(error)) throw error;
     }

@@ -1,3 +1,5 @@
+import { killPoint } from "../../base/kill-points.ts";
+
 type Listener = (destinations: readonly string[]) => void;
 
 /** Tells the dispatcher of this process which destinations a commit gave something to do. */
@@ -17,6 +19,7 @@ export function openEnqueued(): Enqueued {
     },
     tell: (destinations) => {
       if (destinations.length === 0) return;
+      killPoint("enqueue:after");
       const unique = [...new Set(destinations)];
       for (const { listener } of listeners) listener(unique);
     },

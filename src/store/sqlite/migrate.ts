@@ -1,4 +1,5 @@
 import { newId } from "../../base/ids.ts";
+import { killPoint } from "../../base/kill-points.ts";
 import { MIGRATIONS } from "../migrations/all.ts";
 import { SCHEMA_VERSION } from "../schema-version.ts";
 import { type Waiting, untilUnlocked } from "./busy.ts";
@@ -25,11 +26,14 @@ function applyMissing(db: Database): void {
     // Pragmas take no parameters; both values are constants of this code.
     if (version < SCHEMA_VERSION)
       db.exec(`pragma application_id = ${APPLICATION_ID}; pragma user_version = ${SCHEMA_VERSION}`);
+    killPoint("migrate:inside");
   });
 }
 
 /** Brings the database to this code's schema. Safe when several processes do it at once. */
 export async function migrate(db: Database, waiting: Waiting): Promise<void> {
   await untilUnlocked(db.path, waiting, () => useWal(db));
+  killPoint("migrate:before");
   await untilUnlocked(db.path, waiting, () => applyMissing(db));
+  killPoint("migrate:after");
 }

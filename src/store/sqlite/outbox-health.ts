@@ -1,3 +1,4 @@
+import { killPoint } from "../../base/kill-points.ts";
 import type { DestinationHealth, HealthMemory } from "../../delivery/delivery.ts";
 import { type Database, query, toJson } from "./database.ts";
 
@@ -48,6 +49,11 @@ export const WRITE_HEALTH = query<
      disabled_reason = excluded.disabled_reason, memory = excluded.memory`,
 );
 
+/** Unique index on destination. The next delivery to a disabled destination is sent as a test. */
+export const TEST_NOW = query<[destination: string]>(
+  "update destinations set probe_at_ms = 0 where destination = ? and disabled_reason is not null",
+);
+
 const whole = (ms: number | null): number | null => (ms === null ? null : Math.ceil(ms));
 
 /** Copies a health and returns what puts it in place of what is stored of the destination. @throws store_value_invalid */
@@ -65,7 +71,10 @@ export function prepareHealth(health: DestinationHealth): (db: Database) => void
     health.disabledReason,
     toJson(health.memory),
   ] as const;
-  return (db) => void db.run(WRITE_HEALTH, ...params);
+  return (db) => {
+    db.run(WRITE_HEALTH, ...params);
+    killPoint("health:inside");
+  };
 }
 
 export const readHealth = (db: Database, destination: string): DestinationHealth | null => {

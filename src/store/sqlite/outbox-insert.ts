@@ -1,6 +1,8 @@
+import { killPoint } from "../../base/kill-points.ts";
 import type { Attempt, Delivery, DeliveryStatus } from "../../delivery/delivery.ts";
 import type { DeliveryRequest } from "../../runs/delivery-request.ts";
 import { type Database, query, toJson } from "./database.ts";
+import { TEST_NOW } from "./outbox-health.ts";
 import { overtakeOlder } from "./outbox-overtake.ts";
 import { putPayload } from "./outbox-payloads.ts";
 import { PRIORITY } from "./outbox-priority.ts";
@@ -109,20 +111,28 @@ export function prepareRequest(request: DeliveryRequest): PreparedRequest {
     destination,
     insert: (db) => {
       if (insert(db, params, payload) === null) return false;
+      killPoint("enqueue:inside");
       if (coalesces) overtakeOlder(db, { destination, subject, nowMs: createdAtMs });
       return true;
     },
   };
 }
 
-/** A direct send with its one attempt. The work ignores a delivery that is already there. */
+/**
+ * A direct send with its one attempt. The work ignores a delivery that is already there. One that was delivered shows
+ * that its destination may be used again.
+ */
 export function prepareJournal(delivery: Omit<Delivery, "seq">, attempt: Attempt): (db: Database) => void {
   const params = insertParams(delivery);
   const payload = toJson(delivery.payload);
   const copy = { ...attempt };
+  const { destination } = delivery;
+  const delivered = delivery.status === "delivered";
   const outcome = toJson(attempt.outcome);
   return (db) => {
     const seq = insert(db, params, payload);
-    if (seq !== null) insertAttempt(db, seq, copy, outcome);
+    if (seq === null) return;
+    insertAttempt(db, seq, copy, outcome);
+    if (delivered) db.run(TEST_NOW, destination);
   };
 }

@@ -1,4 +1,5 @@
 import { BellhopError } from "../../base/errors.ts";
+import { killPoint } from "../../base/kill-points.ts";
 import type { Outcome } from "../../channel/outcome.ts";
 import { deadEvent } from "../../delivery/dead-event.ts";
 import {
@@ -13,6 +14,7 @@ import { type Database, toJson } from "./database.ts";
 import { prepareEvent } from "./event-rows.ts";
 import { prepareRequest } from "./outbox-insert.ts";
 import { overtakeOlder } from "./outbox-overtake.ts";
+import { TEST_NOW } from "./outbox-health.ts";
 import { putPayload } from "./outbox-payloads.ts";
 import { insertAttempt } from "./outbox-rows.ts";
 import * as sql from "./outbox-statements.ts";
@@ -80,6 +82,7 @@ export function settle(db: Database, prepared: PreparedSettlement, leaseId: stri
   );
   if (line === undefined) return refuse(deliveryId, db.get(sql.WHERE_NOW, deliveryId)?.status, to);
   insertAttempt(db, line.seq, attempt, prepared.outcome);
+  killPoint("settle:inside");
   if (prepared.payload !== null) putPayload(db, { seq: line.seq, id: deliveryId, payload: prepared.payload });
   if (to === "queued" && line.coalesces === 1) overtakeOlder(db, { ...line, nowMs: endedAtMs });
   return prepared.news(db);
@@ -94,6 +97,7 @@ export interface Release {
 
 export function release(db: Database, { ids, nextAttemptAtMs, leaseId, nowMs }: Release): void {
   const lines = db.all(sql.RELEASE, Math.ceil(nextAttemptAtMs), nowMs, toJson(ids), leaseId);
+  killPoint("release:inside");
   for (const line of lines) if (line.coalesces === 1) overtakeOlder(db, { ...line, nowMs });
 }
 
@@ -133,7 +137,14 @@ export function recover(db: Database, leaseId: string, nowMs: number): string[] 
   for (const row of held) {
     const processEnds = row.processEnds + 1;
     const number = row.attempts + 1;
-    const lost = { deliveryId: row.id, number, startedAtMs: row.updatedAtMs, durationMs: 0, outcome: LOST, status: null };
+    const lost = {
+      deliveryId: row.id,
+      number,
+      startedAtMs: row.updatedAtMs,
+      durationMs: 0,
+      outcome: LOST,
+      status: null,
+    };
     insertAttempt(db, row.seq, lost, toJson(LOST));
     if (processEnds >= MOST_PROCESS_ENDS) {
       const reason = "attempts-exhausted";
@@ -146,14 +157,18 @@ export function recover(db: Database, leaseId: string, nowMs: number): string[] 
     if (processEnds >= SUSPECT_FROM) suspects += 1;
     db.run(sql.RECOVER, "queued", 1, dueAtMs, "process-ended", PROCESS_ENDED, nowMs, row.seq);
   }
+  killPoint("recover:inside");
   // Only now, when all that will be queued is.
   for (const row of held) if (row.coalesces === 1) overtakeOlder(db, { ...row, nowMs });
   return held.map((row) => row.destination);
 }
 
-/** The destinations of what was queued again, one for each delivery. */
-export const replay = (db: Database, seqs: readonly number[], nowMs: number): string[] =>
-  db.all(sql.REPLAY, nowMs, toJson(seqs)).map((row) => row.destination);
+/** The destinations of what was queued again, one for each delivery. Who replays wants to know whether it works now. */
+export function replay(db: Database, seqs: readonly number[], nowMs: number): string[] {
+  const destinations = db.all(sql.REPLAY, nowMs, toJson(seqs)).map((row) => row.destination);
+  for (const destination of new Set(destinations)) db.run(TEST_NOW, destination);
+  return destinations;
+}
 
 /** How many ended. */
 export const cancel = (db: Database, ids: readonly string[], nowMs: number): number =>

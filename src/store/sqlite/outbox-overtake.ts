@@ -13,5 +13,5 @@ interface Line {
  */
 export function overtakeOlder(db: Database, { destination, subject, nowMs }: Line): void {
   const newest = db.get(NEWEST_COALESCING, destination, subject);
-  if (newest !== undefined) db.run(OVERTAKE, newest.id, nowMs, destination, subject, newest.seq);
+  if (newest !== undefined) db.run(OVERTAKE, newest.id, nowMs, destination, subject, newest.seq, newest.stateId);
 }

@@ -161,14 +161,7 @@ const ENDED_COLUMNS = `id, destination, subject, severity, flow_run_id as flowRu
 
 /** Unique index on id. */
 export const RETIRE = query<
-  [
-    status: DeliveryStatus,
-    reason: string | null,
-    detail: string,
-    nowMs: number,
-    ids: string,
-    leaseId: string | null,
-  ],
+  [status: DeliveryStatus, reason: string | null, detail: string, nowMs: number, ids: string, leaseId: string | null],
   EndedRow
 >(
   `update deliveries set status = ?, is_open = 0, reason = ?, detail = ?, updated_at_ms = ?, lease_id = null
@@ -212,18 +205,23 @@ export const RECOVER = query<
 );
 
 /** The newest queued delivery of a subject that tells of progress. */
-export const NEWEST_COALESCING = query<[destination: string, subject: string], { seq: number; id: string }>(
-  `select seq, id from deliveries indexed by deliveries_line
+export const NEWEST_COALESCING = query<
+  [destination: string, subject: string],
+  { seq: number; id: string; stateId: string | null }
+>(
+  `select seq, id, state_id as stateId from deliveries indexed by deliveries_line
    where destination = ? and subject = ? and is_open = 1 and status = 'queued' and coalesces = 1
    order by seq desc limit 1`,
 );
 
+/** What tells of the same state in other words is not older, and stays. */
 export const OVERTAKE = query<
-  [newerId: string, nowMs: number, destination: string, subject: string, beforeSeq: number]
+  [newerId: string, nowMs: number, destination: string, subject: string, beforeSeq: number, stateId: string | null]
 >(
   `update deliveries indexed by deliveries_line
    set status = 'suppressed', is_open = 0, reason = 'overtaken', detail = ?, updated_at_ms = ?
-   where destination = ? and subject = ? and is_open = 1 and status = 'queued' and coalesces = 1 and seq < ?`,
+   where destination = ? and subject = ? and is_open = 1 and status = 'queued' and coalesces = 1 and seq < ?
+     and (state_id is null or state_id is not ?)`,
 );
 
 /** Primary key. An expiry that has passed would end it again at once, so it is lifted. */

@@ -77,14 +77,11 @@ const newTally = (): Tally => ({
   durationsMs: [],
 });
 
-/** Nearest rank. */
-const percentile = (sorted: readonly number[], share: number): number =>
-  sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
-
 function latencyOf(durationsMs: readonly number[]): DestinationStats["latency"] {
   if (durationsMs.length === 0) return null;
-  const sorted = Float64Array.from(durationsMs).sort();
-  const of = (share: number): number => percentile([...sorted], share);
+  const sorted = durationsMs.toSorted((a, b) => a - b);
+  // Nearest rank.
+  const of = (share: number): number => sorted[Math.ceil(share * sorted.length) - 1] ?? 0;
   return { p50Ms: of(0.5), p95Ms: of(0.95), p99Ms: of(0.99), maxMs: of(1) };
 }
 
