@@ -1,4 +1,5 @@
 import type { Random } from "../base/random.ts";
+import type { OnAmbiguous } from "../channel/channel.ts";
 import type { Outcome, Reason } from "../channel/outcome.ts";
 import { type OpenDestination, readHistory } from "./attempt.ts";
 import { deadEvent } from "./dead-event.ts";
@@ -86,6 +87,9 @@ export const disabledOutcome = (why: string): Outcome => ({
   detail: `not sent, the destination is disabled: ${why}`,
 });
 
+/** What becomes of messages to this destination that may have arrived. */
+export const ruleOf = ({ onAmbiguous, profile }: OpenDestination): OnAmbiguous => onAmbiguous ?? ambiguityRule(profile);
+
 /**
  * What a delivery comes to that may have arrived when the process that sent it ended, where such a one is not sent again;
  * null where it is.
@@ -95,7 +99,7 @@ export async function ifArrived(
   opened: OpenDestination,
   parts: Pick<StoreAccess, "outbox" | "log">,
 ): Promise<Outcome | null> {
-  if ((opened.onAmbiguous ?? ambiguityRule(opened.profile)) === "retry") return null;
+  if (ruleOf(opened) === "retry") return null;
   const last = (await readHistory(delivery, parts)).at(-1)?.outcome;
   if (last?.kind !== "retry" || !last.ambiguous) return null;
   return { kind: "retry", reason: last.reason, detail: last.detail, ambiguous: true };

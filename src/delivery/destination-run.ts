@@ -4,7 +4,7 @@ import { redact } from "../base/redactor.ts";
 import type { Outcome } from "../channel/outcome.ts";
 import type { SendResult } from "../channel/transport.ts";
 import { type Deliver, logAttempt, type OpenDestination, sendOnce } from "./attempt.ts";
-import { conclude, disabledOutcome, type EndedAttempt, ifArrived } from "./conclude.ts";
+import { conclude, disabledOutcome, type EndedAttempt, ifArrived, ruleOf } from "./conclude.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Alerting, DestinationWatch } from "./destination-watch.ts";
 import { fallbackFor } from "./fallback.ts";
@@ -163,7 +163,7 @@ export class DestinationRun {
       this.#short = this.#drained = false;
       if (this.#watch.isCheckDue) this.#track(this.#watch.check());
     }
-    // A test of the destination is one delivery, whose result is waited for.
+    // A test of the destination is one delivery, whose result the others wait for.
     if (this.#watch.gate.kind === "one" && !this.#isIdle()) return;
     // The store gives nothing of a subject that has a delivery out, so the last claim is made when nothing is.
     if (this.#drained || (this.#short && !this.#isIdle())) return;
@@ -178,7 +178,7 @@ export class DestinationRun {
       if (this.#room() > 0) await this.#open();
       const { gate } = this.#watch;
       if (gate.kind === "wait") return this.#pauseHere(gate.untilMs);
-      const limit = gate.kind === "one" ? Math.min(1, this.#room()) : this.#room();
+      const limit = this.#room();
       if (limit === 0 || this.#stopped || this.#isPaused()) return;
       const nowMs = clock.now();
       killPoint("claim:before");
@@ -210,11 +210,19 @@ export class DestinationRun {
   /** How many may be claimed: what the rate allows beyond those that wait already. Without room the run ends, and another follows. */
   #room(): number {
     const bucket = this.#bucket();
-    if (bucket === undefined) return CLAIM - this.#lanes.waiting;
-    const free = Math.min(CLAIM, bucket.available(this.#parts.clock.monotonic())) - this.#lanes.waiting;
+    const most = this.#mostClaimed();
+    if (bucket === undefined) return most - this.#lanes.waiting;
+    const free = Math.min(most, bucket.available(this.#parts.clock.monotonic())) - this.#lanes.waiting;
     if (free > 0) return free;
     this.#limited = true;
     return 0;
+  }
+
+  /** What was claimed and not started counts as one that may have arrived, should the process be killed. */
+  #mostClaimed(): number {
+    const opened = this.#opened?.destination;
+    const isSentAgain = opened === undefined || ruleOf(opened) === "retry";
+    return isSentAgain ? CLAIM : PARALLEL;
   }
 
   #bucket(): TokenBucket | undefined {
