@@ -242,7 +242,7 @@ export class DestinationRun {
   #startAttempts(): void {
     const opened = this.#opened?.destination;
     if (opened === undefined) return;
-    while (this.#sendingSinceMs.size < this.#width() && !this.#stopped && !this.#isPaused()) {
+    while (this.#mayStart()) {
       const delivery = this.#lanes.take();
       if (delivery === undefined) return;
       this.#bucket()?.take(this.#parts.clock.monotonic());
@@ -251,8 +251,11 @@ export class DestinationRun {
     }
   }
 
-  #width(): number {
-    return this.#watch.gate.kind === "one" ? 1 : PARALLEL;
+  #mayStart(): boolean {
+    if (this.#stopped || this.#isPaused() || this.#sendingSinceMs.size >= PARALLEL) return false;
+    const { kind } = this.#watch.gate;
+    // What a test comes to is known once it is recorded.
+    return kind === "one" ? this.#unsettled === 0 : kind !== "wait";
   }
 
   async #attempt(delivery: Delivery, opened: OpenDestination): Promise<void> {

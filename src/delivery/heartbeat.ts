@@ -15,11 +15,20 @@ export interface HeartbeatParts {
   readonly log: Logger;
 }
 
+/** A process that is done waits for a beat that is out, so keep it short. */
+const TIMEOUT_MS = 10_000;
+
 const CHANNEL: ChannelDefinition<{ readonly url: string }> = {
   dialect: "text",
   limits: { body: chars(0) },
   profile: "webhook",
-  build: ({ config }) => ({ executor: "http", method: "GET", url: config.url, body: { type: "none" } }),
+  build: ({ config: { url } }) => ({
+    executor: "http",
+    method: "GET",
+    url,
+    timeoutMs: TIMEOUT_MS,
+    body: { type: "none" },
+  }),
 };
 
 /**

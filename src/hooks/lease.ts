@@ -5,7 +5,7 @@ import { killPoint } from "../base/kill-points.ts";
 import type { Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
 import type { Lease, LeaseStore } from "../runs/lease-store.ts";
-import { bootId, hostName } from "./process-identity.ts";
+import { bootId, hostName, ownStartTicks } from "./process-identity.ts";
 
 /** Sign of life. Six of them are missed before another machine takes the process for dead. */
 const HEARTBEAT_MS = 5_000;
@@ -36,6 +36,7 @@ export async function holdLease({ leases, clock, log }: LeaseParts): Promise<Hel
     pid: process.pid,
     host: hostName(),
     bootId: bootId(clock),
+    ...ownStartTicks(),
     startedAtMs: nowMs,
     heartbeatAtMs: nowMs,
   };

@@ -57,11 +57,19 @@ export function isProcessAlive(lease: Lease, clock: Clock): boolean | undefined 
   // blocks the event loop keeps heartbeats from being stored, so it gets more time than one that cannot be looked at.
   if (other === null || self === null) return clock.now() - lease.heartbeatAtMs < UNVERIFIED_MS;
   if (other.hasEnded) return false;
+  // No clock has a say in this: one that is set forward, or a machine that was asleep, must not end what lives.
+  if (lease.startTicks !== undefined) return other.startTicks === lease.startTicks;
   // The number was given to a new process if that one began after the last sign of life. Both start times are counted
   // from the same boot, so that neither a clock that was set nor a container's view of the uptime matters.
   const startedAtMs =
     clock.now() - process.uptime() * 1_000 + ((other.startTicks - self.startTicks) * 1_000) / TICKS_PER_SECOND;
   return startedAtMs <= lease.heartbeatAtMs + START_SLACK_MS;
+}
+
+/** For the lease of this process; nothing where there is no /proc. */
+export function ownStartTicks(): { readonly startTicks?: number } {
+  const self = readProcess(process.pid);
+  return self === null ? {} : { startTicks: self.startTicks };
 }
 
 function exists(pid: number): boolean {

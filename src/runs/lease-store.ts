@@ -6,6 +6,8 @@ export interface Lease {
   readonly host: string;
   /** Changes with every boot of the machine, so that a process number from before is not taken for a living one. */
   readonly bootId: string;
+  /** When the process began, in ticks after boot: with its number, which is given again, it is the process. Linux only. */
+  readonly startTicks?: number;
   readonly startedAtMs: number;
   readonly heartbeatAtMs: number;
 }

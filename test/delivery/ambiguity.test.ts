@@ -15,7 +15,8 @@ async function sendOnce({ profile, onAmbiguous }: Case) {
   const rig = await openRig();
   rig.start({
     profile,
-    answer: ({ attempt, id }) => (attempt === 1 && rig.sent.filter((one) => one.id === id).length === 1 ? NO_ANSWER : DELIVERED),
+    answer: ({ attempt, id }) =>
+      attempt === 1 && rig.sent.filter((one) => one.id === id).length === 1 ? NO_ANSWER : DELIVERED,
     handling: () => (onAmbiguous === undefined ? {} : { onAmbiguous }),
   });
   const [id = ""] = await rig.enqueue({});

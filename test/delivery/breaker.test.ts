@@ -22,18 +22,21 @@ const failures = (count: number, everyMs = SECOND_MS, outcome = SERVER_ERROR) =>
   Array.from({ length: count }, (_, index) => [outcome, index * everyMs] as const);
 
 describe("the breaker", () => {
-  it.each(["network", "timeout", "server"] as const)("opens for 30 seconds at the fifth failure (%s) in a row", (reason) => {
-    expect(after(closed, ...failures(4, SECOND_MS, retry(reason)))).toMatchObject({
-      breaker: "closed",
-      consecutiveFailures: 4,
-    });
-    expect(after(closed, ...failures(5, SECOND_MS, retry(reason)))).toMatchObject({
-      breaker: "open",
-      openForMs: 30_000,
-      probeAtMs: NOW_MS + 4 * SECOND_MS + 30_000,
-      consecutiveFailures: 5,
-    });
-  });
+  it.each(["network", "timeout", "server"] as const)(
+    "opens for 30 seconds at the fifth failure (%s) in a row",
+    (reason) => {
+      expect(after(closed, ...failures(4, SECOND_MS, retry(reason)))).toMatchObject({
+        breaker: "closed",
+        consecutiveFailures: 4,
+      });
+      expect(after(closed, ...failures(5, SECOND_MS, retry(reason)))).toMatchObject({
+        breaker: "open",
+        openForMs: 30_000,
+        probeAtMs: NOW_MS + 4 * SECOND_MS + 30_000,
+        consecutiveFailures: 5,
+      });
+    },
+  );
 
   it.each(["dns", "tls", "proxy", "rate-limited", "quota", "key-unavailable", "cancelled"] as const)(
     "stays closed whatever the number of outcomes of the kind %s",
@@ -45,7 +48,10 @@ describe("the breaker", () => {
   it("opens at five failures within two minutes only, wherever the two minutes begin", () => {
     expect(after(closed, ...failures(5, 30 * SECOND_MS))).toMatchObject({ breaker: "open" });
     expect(after(closed, ...failures(50, 30 * SECOND_MS + 1))).toMatchObject({ breaker: "closed" });
-    const slowThenQuick = [...failures(3, 50 * SECOND_MS), ...[101, 102, 103].map((s) => [SERVER_ERROR, s * SECOND_MS] as const)];
+    const slowThenQuick = [
+      ...failures(3, 50 * SECOND_MS),
+      ...[101, 102, 103].map((s) => [SERVER_ERROR, s * SECOND_MS] as const),
+    ];
     expect(after(closed, ...slowThenQuick)).toMatchObject({ breaker: "open" });
   });
 
@@ -118,9 +124,9 @@ describe("the breaker", () => {
 
 describe("a destination that is down", () => {
   /** Five messages fail at once; then nothing more is sent for half a minute. */
-  async function openDown(answer: (atMs: number) => Outcome = () => SERVER_ERROR) {
+  async function openDown(answer: (destination: string) => Outcome = () => SERVER_ERROR) {
     const rig = await openRig();
-    const dispatcher = rig.start({ profile: "page", answer: ({ atMs }) => answer(atMs) });
+    const dispatcher = rig.start({ profile: "page", answer: ({ destination }) => answer(destination) });
     const startMs = rig.clock.now();
     const ids = await rig.enqueue(...Array.from({ length: 5 }, () => ({})));
     await rig.clock.until(() => rig.sent.length === 5);
@@ -157,6 +163,7 @@ describe("a destination that is down", () => {
     expect(rig.sent).toHaveLength(6);
     isUp = true;
     await rig.clock.advanceUntil(() => rig.sent.length === 11);
+    await rig.clock.advance(1_000);
     await rig.clock.settle(50);
 
     const statuses = await Promise.all(ids.map((id) => rig.read(id)));
@@ -215,13 +222,17 @@ describe("a destination that is down", () => {
   });
 
   it("does not delay another destination", async () => {
-    const { rig } = await openDown();
+    const { rig, startMs } = await openDown((destination) => (destination === "test/a" ? SERVER_ERROR : DELIVERED));
     await using _rig = rig;
-    await rig.enqueue({ destination: "test/other" });
-    // Answers are by time alone, so the other one fails as well; what matters is that it was tried.
-    await rig.clock.until(() => rig.sent.length === 6);
+    const ids = await rig.enqueue({}, { destination: "test/b" }, {}, { destination: "test/c" });
+    await rig.clock.until(() => rig.sent.length === 7);
+    await rig.clock.settle(50);
 
-    expect(rig.sent[5]).toMatchObject({ destination: "test/other" });
+    expect(rig.sent.slice(5)).toMatchObject([
+      { destination: "test/b", atMs: startMs },
+      { destination: "test/c", atMs: startMs },
+    ]);
+    expect(await rig.read(ids[1])).toMatchObject({ status: "delivered" });
   });
 
   it("keeps the order of a subject over the opening", async () => {

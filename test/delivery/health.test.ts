@@ -2,7 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { Outcome, Reason } from "../../src/channel/outcome.ts";
 import type { DestinationHealth } from "../../src/delivery/delivery.ts";
 import { gateOf, usedAgain, withRevision } from "../../src/delivery/gate.ts";
-import { afterAttempt, afterTime, type HealthStep, newHealth, nextCheckMs, type Seen } from "../../src/delivery/health.ts";
+import {
+  afterAttempt,
+  afterTime,
+  type HealthStep,
+  newHealth,
+  nextCheckMs,
+  type Seen,
+} from "../../src/delivery/health.ts";
 import { DELIVERED, NO_ANSWER, SERVER_ERROR } from "./rig.ts";
 
 const NOW_MS = 1_767_225_600_000;
@@ -145,7 +152,12 @@ describe("telling people", () => {
   });
 
   it("does not tell of a recovery when nobody heard of the trouble", () => {
-    const { signs } = last(dead(0), seen(SERVER_ERROR, MINUTE_MS), seen(SERVER_ERROR, 17 * MINUTE_MS), seen(DELIVERED, 18 * MINUTE_MS));
+    const { signs } = last(
+      dead(0),
+      seen(SERVER_ERROR, MINUTE_MS),
+      seen(SERVER_ERROR, 17 * MINUTE_MS),
+      seen(DELIVERED, 18 * MINUTE_MS),
+    );
 
     expect(signs).toEqual({ recovered: true });
   });

@@ -114,6 +114,15 @@ describe("deliveries of declarative hooks", () => {
     expect(request?.expiresAtMs).toBe((request?.createdAtMs ?? 0) + 60_000);
   });
 
+  it("carry the fallback that the hook names", () => {
+    const options = { fallback: "email-smtp/ops" };
+
+    expect(requestsOf(move(Failed(), { declared: [hook({ options })] }))[0]?.payload["fallback"]).toBe(
+      "email-smtp/ops",
+    );
+    expect(requestsOf(move(Failed(), { declared: [hook({})] }))[0]?.payload).not.toHaveProperty("fallback");
+  });
+
   it("fire on a retry that was decided, and not on an ordinary start", () => {
     const declared = [hook({ on: [], retries: true })];
 

@@ -137,6 +137,12 @@ describe("notify", () => {
     expect(Object.isFrozen(hook)).toBe(true);
   });
 
+  it("may name a fallback", () => {
+    expect(notify("slack-webhook/ops", { fallback: "email-smtp/ops" }).declaration.options).toEqual({
+      fallback: "email-smtp/ops",
+    });
+  });
+
   it.each(["ops", "slack-webhook/", "/ops", "Slack/ops", "slack-webhook/ops/x", ""])(
     "refuses the reference %o",
     (ref) => {
@@ -149,6 +155,8 @@ describe("notify", () => {
     [{ template: "" }, /template/],
     [{ expiresInMs: 0 }, /expiresInMs/],
     [{ expiresInMs: "5m" }, /expiresInMs/],
+    [{ fallback: "ops" }, /fallback/],
+    [{ fallback: 7 }, /fallback/],
     [{ vars: { at: new Date() } }, /vars/],
     [{ vars: [1] }, /vars/],
     [{ subject: "x" }, /no such option/],

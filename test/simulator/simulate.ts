@@ -131,10 +131,13 @@ async function nextDueMs({ world, inspector: { outbox, runs } }: Scene): Promise
   const sending = await outbox.list({ status: ["sending"], limit: 1 });
   const open = await runs.listHolders();
   if (due.length + sending.length + open.length === 0) return null;
-  return Math.min(...due.map(({ dueAtMs }) => dueAtMs - START_MS), world.nowMs + HOUR_MS);
+  if (due.length === 0) return world.nowMs + HOUR_MS;
+  return Math.min(...due.map(({ dueAtMs }) => dueAtMs - START_MS)) + LATE_MS;
 }
 
 const HOUR_MS = 3_600_000;
+/** The machine sleeps this much longer than it might, so that much is due when it wakes. */
+const LATE_MS = 900_000;
 
 function bootLast({ plan, world, history, ground }: Scene): Promise<Booted> {
   const name = `c${ground.processes.length + 1}`;

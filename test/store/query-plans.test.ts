@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Database, query, type Query, type SqlValue } from "../../src/store/sqlite/database.ts";
 import * as events from "../../src/store/sqlite/event-rows.ts";
 import * as stats from "../../src/store/sqlite/outbox-stats.ts";
+import * as looks from "../../src/store/sqlite/outbox-looks.ts";
 import * as outbox from "../../src/store/sqlite/outbox-statements.ts";
 import * as runs from "../../src/store/sqlite/run-statements.ts";
 import * as blocks from "../../src/store/sqlite/block-statements.ts";
@@ -50,6 +51,11 @@ describe("query plans", () => {
     ["recovery", outbox.HELD_BY, "deliveries_sending"],
     ["dead letters", outbox.LIST_DEAD, "deliveries_given_up (status=?)"],
     ["what a person replays", outbox.GIVEN_UP, "deliveries_given_up (status=?)"],
+    ["which deliveries are dead", looks.IDS_GIVEN_UP, "deliveries_given_up (status=?)"],
+    ["which deliveries wait", looks.IDS_QUEUED, "deliveries_due"],
+    ["where deliveries stand", looks.STANDING, "sqlite_autoindex_deliveries_1 (id=?)"],
+    ["who goes first", looks.STANDING, "deliveries_line (destination=? AND subject=? AND rowid<?)"],
+    ["a delivery by its key", outbox.READ_BY_KEY, "sqlite_autoindex_deliveries_2 (dedup_key=?)"],
     ["what is due", outbox.DUE, "deliveries_due"],
     ["counting what is queued", stats.COUNT_QUEUED, "COVERING INDEX deliveries_due"],
     ["counting what is given up", stats.COUNT_GIVEN_UP, "COVERING INDEX deliveries_given_up"],

@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { sqliteFixture } from "../support/store-fixture.ts";
 import { blockStoreSuite } from "./suite-blocks.ts";
 import { eventStoreSuite } from "./suite-events.ts";
+import { outboxLooksSuite } from "./suite-outbox-looks.ts";
 import { outboxModelSuite } from "./suite-outbox-model.ts";
 import { outboxMovesSuite } from "./suite-outbox-moves.ts";
 import { outboxOrderSuite } from "./suite-outbox-order.ts";
@@ -12,6 +13,7 @@ import { inboxStoreSuite, leaseStoreSuite } from "./suite-small.ts";
 const suites = {
   blockStoreSuite,
   outboxStoreSuite,
+  outboxLooksSuite,
   outboxMovesSuite,
   outboxOrderSuite,
   outboxModelSuite,

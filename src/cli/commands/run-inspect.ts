@@ -5,9 +5,10 @@ import type { FlowRunRecord, TaskRunRecord } from "../../runs/flow-run.ts";
 import type { HookOutcome, StoredState } from "../../runs/run-store.ts";
 import type { CommandContext, CommandSpec } from "../command.ts";
 import { noteAbandoned } from "../dead-processes.ts";
+import { paintStatus, statusText } from "../delivery/outcome-text.ts";
 import { findRun, headLine, RUN_ARGUMENT } from "../find-run.ts";
 import type { Output } from "../output.ts";
-import { deliverySymbol, paintDelivery, paintState, stateSymbol } from "../state-look.ts";
+import { paintState, stateSymbol } from "../state-look.ts";
 import { facts, heading, idCell, table } from "../table.ts";
 import { distanceText, durationText, localTime } from "../time-text.ts";
 import { schemaText, wantedSchema } from "../wanted-input.ts";
@@ -222,8 +223,8 @@ function showTold(
     [
       {
         title: "STATUS",
-        of: ({ delivery }) => `${deliverySymbol(delivery.status)} ${delivery.status}`,
-        paint: (text, { delivery }) => paintDelivery(out.paint, delivery.status, text),
+        of: ({ delivery, attempts }) => statusText(delivery, attempts),
+        paint: (text, { delivery, attempts }) => paintStatus(out, text, [delivery, attempts]),
       },
       { title: "TO", of: ({ delivery }) => delivery.destination },
       { title: "ON", of: ({ delivery }) => names.get(delivery.stateId ?? "") ?? "" },

@@ -16,7 +16,7 @@ const LOOK_AT = 2_000;
  * @returns How many have ended.
  */
 export async function sendAll(
-  { out, clock }: CommandContext,
+  { out, clock }: Pick<CommandContext, "out" | "clock">,
   hub: Pick<Hub, "drain" | "store">,
   ids: readonly string[],
   patienceMs: number,

@@ -51,7 +51,7 @@ export async function readFacts({ store, clock }: Pick<Core, "store" | "clock">,
     run,
     lives,
     told,
-    missingBlocks: await missingOf(store.blocks, [...refs]),
+    missingBlocks: await missingOf(store.blocks, [...refs].toSorted()),
     nested: await nestedOf(store.runs, lives),
   };
 }

@@ -97,7 +97,7 @@ function part(random: Random, point: KillPoint | null): Part {
       clockOffsetMs: random() < SHARE.wrongClock ? oneOf(random, WRONG_BY) : 0,
       clockRate: point !== null && PERIODIC_POINTS.has(point) ? FAST_RATE : 1,
       jump: random() < SHARE.jump ? { byMs: oneOf(random, WRONG_BY), afterMs: between(random, 0, LIFE_MS) } : null,
-      flows: isLast ? between(random, 0, 4) : between(random, 2, 14),
+      flows: isLast ? between(random, 0, 4) : between(random, 2, 9),
       drainMs: isLast ? 200 : 1_000,
     },
     at: point === null ? null : { point, hit: ONCE_POINTS.has(point) ? 1 : between(random, 1, MOST_HITS) },

@@ -53,7 +53,7 @@ export interface Proof {
 /** Kills on one store; then a new one, so that first openings are proven too and histories stay small. */
 const KILLS_PER_STORE = 500;
 
-const PER_CORE = 2;
+const PER_CORE = 3;
 const MOST_PROCESSES = 16;
 
 /** Kills processes until there were enough, and compares what was promised with what happened. */

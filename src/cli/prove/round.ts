@@ -48,6 +48,10 @@ const TIME_RATE = 60;
 const LOCK_EVERY = 25;
 const LOCK_MS = 2_500;
 
+/** What a process takes to open its hub where nothing else is going on. */
+const START_MS = 500;
+const MOST_SLOWNESS = 6;
+
 const FIRST_HITS = 2;
 const DRAIN_STEP_MS = 20 * 60_000;
 const DRAIN_MS = 5_000;
@@ -115,11 +119,15 @@ export class Round {
 
   async #play(part: Part): Promise<void> {
     const { processes, clock, onKill } = this.#parts;
+    const startedMs = clock.monotonic();
     const running = processes.start(this.#planOf(part), part.at);
     const { kill } = part;
     if (kill !== null) {
       if (kill.from === "ready") await running.ready;
-      using _kill = clock.timer(kill.afterMs, () => running.kill());
+      // A machine that starts slowly is slow at everything else.
+      const slowness = kill.from === "ready" ? (clock.monotonic() - startedMs) / START_MS : 1;
+      const afterMs = kill.afterMs * Math.min(MOST_SLOWNESS, Math.max(1, slowness));
+      using _kill = clock.timer(afterMs, () => running.kill());
       await running.ended;
     }
     const end = await running.ended;

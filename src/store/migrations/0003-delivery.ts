@@ -9,6 +9,9 @@ import type { Migration } from "./migration.ts";
 export const DELIVERY: Migration = {
   version: 3,
   sqlite: `
+-- Tells a process from a later one with its number without asking the clock, which may be set.
+alter table leases add column start_ticks integer;
+
 create table payload_keys (
   key integer primary key,
   id text not null unique,
