@@ -29,7 +29,6 @@ const DELIVERIES: Readonly<
 /** Every status, in the order of a delivery's life. */
 // The keys of a literal of this type.
 export const DELIVERY_STATUSES = Object.keys(DELIVERIES) as readonly DeliveryStatus[];
-export const isDeliveryStatus = (word: string): word is DeliveryStatus => Object.hasOwn(DELIVERIES, word);
 
 export const stateSymbol = (type: StateType): string => STATES[type][0];
 export const paintState = (paint: Paint, type: StateType, text: string): string => paint[STATES[type][1]](text);

@@ -1,10 +1,11 @@
+import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { OnAmbiguous } from "../channel/channel.ts";
 import type { Outcome, Reason } from "../channel/outcome.ts";
 import { type OpenDestination, readHistory } from "./attempt.ts";
 import { deadEvent } from "./dead-event.ts";
 import type { Attempt, Delivery, DestinationHealth, Settlement } from "./delivery.ts";
-import type { DestinationWatch } from "./destination-watch.ts";
+import type { DestinationWatch, Observed } from "./destination-watch.ts";
 import { fallbackFor } from "./fallback.ts";
 import { throttledEvent } from "./health-news.ts";
 import type { Degrade } from "./payload.ts";
@@ -21,10 +22,17 @@ export interface EndedAttempt {
   readonly unsent: boolean;
 }
 
-export interface ConcludeParts extends StoreAccess {
+export interface ConcludeParts {
+  readonly clock: Clock;
   readonly random: Random;
-  readonly watch: DestinationWatch;
   readonly newId: () => string;
+}
+
+/** What is known of the delivery and its destination besides the attempt. */
+export interface Known {
+  readonly watch: DestinationWatch;
+  /** Earlier attempts, where {@link historyFor} asks for them. */
+  readonly history: readonly Attempt[];
   /** The destination is paused already until then; epoch milliseconds. */
   readonly pausedUntilMs: number;
 }
@@ -38,42 +46,69 @@ export interface Conclusion {
   readonly pauseUntilMs: number | null;
 }
 
+const NONE: readonly Attempt[] = [];
+
+/** The earlier attempts of a delivery, if they matter; at once when they do not. */
+export function historyFor(
+  { delivery, attempt, opened }: EndedAttempt,
+  parts: Pick<StoreAccess, "outbox" | "log" | "clock">,
+): Promise<readonly Attempt[]> | readonly Attempt[] {
+  const { outcome, startedAtMs } = attempt;
+  const facts = { delivery, outcome, profile: opened.profile, startedAtMs, nowMs: parts.clock.now() };
+  return needsHistory(facts) ? readHistory(delivery, parts) : NONE;
+}
+
+/** Decides what becomes of a delivery and its destination, and gathers what is stored with the result. */
+export function conclude(ended: EndedAttempt, known: Known, parts: ConcludeParts): Conclusion {
+  const { delivery, attempt, opened, degraded, unsent } = ended;
+  const { random, clock } = parts;
+  const { outcome, startedAtMs } = attempt;
+  const nowMs = clock.now();
+  const { profile, onAmbiguous } = opened;
+  const { history } = known;
+  const decision = decide({ delivery, outcome, profile, startedAtMs, nowMs, history, random, onAmbiguous, degraded });
+  const { pauseUntilMs, ...rest } = decision;
+  const died = decision.to === "dead";
+  const observed = known.watch.observe({ deliveryId: delivery.id, outcome, startedAtMs, nowMs, died, unsent });
+  const settlement = { attempt, ...rest };
+  const { health } = observed;
+  if (decision.to === "delivered" && health === undefined) return { decision, settlement, health, pauseUntilMs };
+  const { also, events } = newsOf(ended, { decision, observed, nowMs, known }, parts);
+  return {
+    decision,
+    settlement: {
+      ...settlement,
+      ...(also.length === 0 ? {} : { also }),
+      ...(events.length === 0 ? {} : { events }),
+    },
+    health,
+    pauseUntilMs: latest(pauseUntilMs, observed.openUntilMs),
+  };
+}
+
 /** A quota is news once, not once for each attempt that was out when it was used up. */
 const SAME_PAUSE_MS = 60_000;
 
-/** Decides what becomes of a delivery and its destination, and gathers what is stored with the result. */
-export async function conclude(ended: EndedAttempt, parts: ConcludeParts): Promise<Conclusion> {
-  const { delivery, attempt, opened, degraded, unsent } = ended;
-  const { watch, random, clock, newId } = parts;
-  const { outcome, startedAtMs } = attempt;
-  const nowMs = clock.now();
-  const facts = { delivery, outcome, profile: opened.profile, startedAtMs, nowMs };
-  const history = needsHistory(facts) ? await readHistory(delivery, parts) : [];
-  const decision = decide({ ...facts, history, random, onAmbiguous: opened.onAmbiguous, degraded });
-  const { pauseUntilMs, ...rest } = decision;
-  const died = decision.to === "dead";
-  const observed = watch.observe({ deliveryId: delivery.id, outcome, startedAtMs, nowMs, died, unsent });
+interface Decided {
+  readonly decision: Decision;
+  readonly observed: Observed;
+  readonly nowMs: number;
+  readonly known: Known;
+}
+
+function newsOf({ delivery, attempt, opened }: EndedAttempt, decided: Decided, { newId }: ConcludeParts) {
+  const { decision, observed, nowMs, known } = decided;
+  const { reason, detail, uncertain, pauseUntilMs } = decision;
   const also = [...observed.also];
   const events = [...observed.events];
-  if (died) {
-    const { reason, detail, uncertain } = decision;
+  if (decision.to === "dead") {
     events.push(deadEvent({ ...delivery, attempts: attempt.number }, { reason, detail, atMs: nowMs }));
     const fallback = fallbackFor(delivery, { reason, detail, uncertain }, { fallback: opened.fallback, nowMs, newId });
     if (fallback !== null) also.push(fallback);
   }
-  if (decision.reason === "quota" && pauseUntilMs !== null && pauseUntilMs - parts.pausedUntilMs > SAME_PAUSE_MS)
+  if (reason === "quota" && pauseUntilMs !== null && pauseUntilMs - known.pausedUntilMs > SAME_PAUSE_MS)
     events.push(throttledEvent(delivery.destination, { nowMs, untilMs: pauseUntilMs }));
-  return {
-    decision,
-    settlement: {
-      attempt,
-      ...rest,
-      ...(also.length === 0 ? {} : { also }),
-      ...(events.length === 0 ? {} : { events }),
-    },
-    health: observed.health,
-    pauseUntilMs: latest(pauseUntilMs, observed.openUntilMs),
-  };
+  return { also, events };
 }
 
 const latest = (a: number | null, b: number | null): number | null =>

@@ -21,8 +21,8 @@ const PARALLEL = 16;
 /** Most deliveries claimed at once. After a crash, all that were claimed count as uncertain, so keep it modest. */
 const CLAIM = 64;
 
-/** Claim again when fewer than this wait, so that sending does not pause for the store. */
-const LOW_WATER = CLAIM / 2;
+/** Claim again when fewer than this share of a whole claim wait, so that sending does not pause for the store. */
+const LOW_WATER = 0.5;
 
 /** Step of the back-off, 200 to 400 ms, after which a failed claim is made again. */
 const CLAIM_BACKOFF_STEP = 4;
@@ -46,6 +46,8 @@ export interface RunParts extends StoreAccess {
   /** Kept from run to run: how fast this destination may be sent to. */
   readonly buckets: Map<string, TokenBucket>;
   readonly onSettled: (decision: Decision) => void;
+  /** A result was not taken: somebody else has what this process had claimed. */
+  readonly onLost: () => void;
 }
 
 /** One pass over one destination: claims and sends until nothing more is due, then ends. Only one may run at a time. */
@@ -93,6 +95,11 @@ export class DestinationRun {
   stop(): void {
     this.#stopped = true;
     this.#changed();
+  }
+
+  /** Sends nothing of what is claimed, because others may send it; what is still ours is given back. */
+  forget(): void {
+    this.#giveBack(this.#lanes.clear(), this.#parts.clock.now());
   }
 
   /** Breaks off the attempts that are out. */
@@ -158,7 +165,7 @@ export class DestinationRun {
   }
 
   #fill(): void {
-    if (this.#claiming || this.#limited || this.#lanes.waiting >= LOW_WATER) return;
+    if (this.#claiming || this.#limited || this.#lanes.waiting >= this.#mostClaimed() * LOW_WATER) return;
     if (this.#parts.takeWake()) {
       this.#short = this.#drained = false;
       if (this.#watch.isCheckDue) this.#track(this.#watch.check());
@@ -305,7 +312,7 @@ export class DestinationRun {
   }
 
   async #record(ended: EndedAttempt): Promise<void> {
-    const { settle, wake, onSettled } = this.#parts;
+    const { settle, wake, onSettled, onLost } = this.#parts;
     const { delivery, attempt } = ended;
     const pausedUntilMs = this.#pausedUntilMs;
     const { decision, settlement, health, pauseUntilMs } = await conclude(ended, {
@@ -320,6 +327,7 @@ export class DestinationRun {
     this.#giveBack(behind, retryAtMs);
     logAttempt({ delivery, attempt, decision }, this.#parts);
     const written = await settle.push(settlement, health);
+    if (!written) onLost();
     if (decision.to !== "queued") this.#lanes.done(delivery.subject);
     else if (written) wake(retryAtMs);
     if (written) onSettled(decision);

@@ -252,6 +252,9 @@ class InProcessDispatcher implements Dispatcher {
         this.#totals.settled += 1;
         if (to === "delivered" || to === "dead") this.#totals[to] += 1;
       },
+      onLost: () => {
+        for (const each of this.#runs.values()) each.forget();
+      },
     });
     this.#runs.set(destination, run);
     const onBug = (error: unknown) => {

@@ -195,7 +195,10 @@ function deleteBlock({ documents, inspector, plan: { random, destinations }, wor
 }
 
 /** A person picks a few deliveries and has them sent again, or not. */
-function asPerson({ inspector: { outbox }, plan: { random }, history, ground }: Scene, status: "dead" | "queued"): string {
+function asPerson(
+  { inspector: { outbox }, plan: { random }, history, ground }: Scene,
+  status: "dead" | "queued",
+): string {
   const most = random.int(1, 5);
   const work = async (): Promise<void> => {
     const found = await outbox.list({ status: [status], limit: most });

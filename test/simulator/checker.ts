@@ -118,7 +118,8 @@ function* duplicatesAreUncertain({ deliveries }: Evidence, { byDelivery }: Trace
     for (const { key } of taken) {
       if (key !== id) yield { promise: 3, what: `${id} was sent under the key ${key}` };
     }
-    if (status === "delivered" && taken.length === 0) yield { promise: 3, what: `${id} is delivered and never arrived` };
+    if (status === "delivered" && taken.length === 0)
+      yield { promise: 3, what: `${id} is delivered and never arrived` };
   }
 }
 
@@ -169,7 +170,8 @@ function* onTime({ plan, entries, deliveries }: Evidence, { byDelivery }: Trace)
       const [first] = byDelivery.get(id) ?? [];
       if (!steady.has(byId.get(id)?.destination ?? "") || first === undefined) continue;
       const waitedMs = first.startMs - entry.atMs;
-      if (waitedMs > boundMs) yield { promise: 4, what: `${id} waited ${Math.round(waitedMs)} ms for its first attempt` };
+      if (waitedMs > boundMs)
+        yield { promise: 4, what: `${id} waited ${Math.round(waitedMs)} ms for its first attempt` };
     }
   }
 }
@@ -204,7 +206,9 @@ function* noSecret({ logs, cells, secret, deliveries, events }: Evidence): Gener
 /** Promise 7: what was not delivered says why, and what was given up has raised its event. */
 function* nothingVanishes({ deliveries, events }: Evidence): Generator<Violation> {
   const raised = new Set(
-    events.filter(({ event }) => event === "bellhop.delivery.dead").map(({ payload }) => String(payload["delivery_id"])),
+    events
+      .filter(({ event }) => event === "bellhop.delivery.dead")
+      .map(({ payload }) => String(payload["delivery_id"])),
   );
   for (const { id, status, reason, detail, origin } of deliveries) {
     if ((status === "dead" || status === "suppressed") && (reason === null || (detail ?? "") === ""))

@@ -16,8 +16,7 @@ export function observe(history: History): CallObserver {
     },
     "outbox.claim": (by, [request], value) => {
       const { leaseId } = request as { leaseId: string };
-      for (const { id } of value as Delivery[])
-        history.add(by, { kind: "claimed", lease: leaseId, delivery: id });
+      for (const { id } of value as Delivery[]) history.add(by, { kind: "claimed", lease: leaseId, delivery: id });
     },
     "outbox.settle": (by, [settlements, leaseId]) => {
       for (const { attempt, to, also = [] } of settlements as Settlement[]) {
@@ -44,8 +43,7 @@ export function observe(history: History): CallObserver {
     for (const { dedupKey } of requests) history.add(by, { kind: "asked", dedupKey });
   };
   const told: Readonly<Record<string, (by: string, args: readonly unknown[]) => void>> = {
-    "runs.commit": (by, [change]) =>
-      history.add(by, { kind: "stored-told", state: (change as RunChange).state.id }),
+    "runs.commit": (by, [change]) => history.add(by, { kind: "stored-told", state: (change as RunChange).state.id }),
     "outbox.settle": (by, [settlements]) => {
       for (const { attempt } of settlements as Settlement[]) {
         const { deliveryId: delivery, number, outcome } = attempt;

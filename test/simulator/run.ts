@@ -15,7 +15,8 @@ const { values } = parseArgs({
 
 const steps = Number(values.steps);
 const from = Number(values.from);
-const seeds = values.seed === undefined ? Array.from({ length: Number(values.seeds) }, (_, i) => String(from + i)) : [values.seed];
+const seeds =
+  values.seed === undefined ? Array.from({ length: Number(values.seeds) }, (_, i) => String(from + i)) : [values.seed];
 const total: Record<string, number> = {};
 let failed = 0;
 

@@ -110,10 +110,7 @@ export async function openScene(plan: Plan, sabotage: Sabotage): Promise<Scene> 
   };
 }
 
-const KEY = toMasterKey(
-  Buffer.from(Array.from({ length: 32 }, (_, index) => index)),
-  "env",
-);
+const KEY = toMasterKey(Buffer.from(Array.from({ length: 32 }, (_, index) => index)), "env");
 
 const steadyVault: Vault = {
   active: () => Promise.resolve(KEY),
@@ -124,7 +121,9 @@ const steadyVault: Vault = {
 function flakyVault(world: World, keys: { readonly lostUntilMs: number }): Vault {
   const key = (): ReturnType<Vault["active"]> =>
     world.nowMs < keys.lostUntilMs
-      ? Promise.reject(new BlockKeyUnavailableError("encryption_key_unavailable", { kid: KEY.kid, looked: ["simulated"] }))
+      ? Promise.reject(
+          new BlockKeyUnavailableError("encryption_key_unavailable", { kid: KEY.kid, looked: ["simulated"] }),
+        )
       : Promise.resolve(KEY);
   return { ...steadyVault, active: key, open: key };
 }

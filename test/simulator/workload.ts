@@ -42,7 +42,13 @@ function hooksFor({ random, refs }: WorkParts): DeclaredHook[] {
   return Array.from({ length: random.int(1, 3) }, (_, index): DeclaredHook => {
     const on = random.pick(EVENTS);
     const expiresInMs = random.chance(0.1) ? { expiresInMs: random.int(1_000, 120_000) } : {};
-    return { index, on, ref: random.pick(refs), options: expiresInMs, ...(random.chance(0.3) ? { retries: true } : {}) };
+    return {
+      index,
+      on,
+      ref: random.pick(refs),
+      options: expiresInMs,
+      ...(random.chance(0.3) ? { retries: true } : {}),
+    };
   });
 }
 

@@ -108,7 +108,7 @@ export class World {
     // Awaited below; only the loop must not see it as unhandled.
     marked.catch(() => undefined);
     const untilMs = this.#nowMs + withinMs;
-    for (await this.quiet(); !progress.isDone; ) {
+    for (await this.quiet(); !progress.isDone;) {
       const next = this.nextMs;
       if (next === null || next > untilMs) throw new Error(`${what} does not end`);
       await this.step();
