@@ -16,7 +16,7 @@ describe("public names", () => {
 
   it("are pinned for bellhop/sdk", () => {
     expect(names(sdk)).toMatchInlineSnapshot(
-      `"BellhopError Block MASK NotificationBlock SEVERITY_LOOK SecretValue blockField bytes chars dateField escapeSlack fillDeep fillText fit headerValue isSettableHeader isWebUrl placeholdersIn redactUrl secret secretBytes secretDict secretFromEnvironment slackBlocks slackText z"`,
+      `"BellhopError Block MASK NotificationBlock SEVERITY_LOOK SecretValue blockField bytes chars dateField deliveryFields escapeSlack fillDeep fillText fit headerValue isSettableHeader isWebUrl placeholdersIn redactUrl secret secretBytes secretDict secretFromEnvironment slackBlocks slackText z"`,
     );
   });
 

@@ -4,7 +4,7 @@ import { redact } from "../base/redactor.ts";
 import type { Outcome } from "../channel/outcome.ts";
 import type { SendResult } from "../channel/transport.ts";
 import { type Deliver, logAttempt, type OpenDestination, sendOnce } from "./attempt.ts";
-import { conclude, disabledOutcome, type EndedAttempt, ifArrived, ruleOf } from "./conclude.ts";
+import { conclude, disabledOutcome, type EndedAttempt, historyFor, ifArrived, ruleOf } from "./conclude.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Alerting, DestinationWatch } from "./destination-watch.ts";
 import { fallbackFor } from "./fallback.ts";
@@ -314,12 +314,10 @@ export class DestinationRun {
   async #record(ended: EndedAttempt): Promise<void> {
     const { settle, wake, onSettled, onLost } = this.#parts;
     const { delivery, attempt } = ended;
-    const pausedUntilMs = this.#pausedUntilMs;
-    const { decision, settlement, health, pauseUntilMs } = await conclude(ended, {
-      ...this.#parts,
-      watch: this.#watch,
-      pausedUntilMs,
-    });
+    const earlier = historyFor(ended, this.#parts);
+    const history = earlier instanceof Promise ? await earlier : earlier;
+    const known = { watch: this.#watch, history, pausedUntilMs: this.#pausedUntilMs };
+    const { decision, settlement, health, pauseUntilMs } = conclude(ended, known, this.#parts);
     // Held and paused before anything is written, so that no attempt starts meanwhile that should not.
     const retryAtMs = Math.max(decision.nextAttemptAtMs, pauseUntilMs ?? 0);
     const behind = decision.to === "queued" ? this.#lanes.hold(delivery.subject, retryAtMs) : [];

@@ -3,7 +3,7 @@ import type { HubEvent } from "../events/event.ts";
 import type { DeliveryRequest } from "../runs/delivery-request.ts";
 import { openUntilMs } from "./breaker.ts";
 import type { DestinationHealth, HealthNews } from "./delivery.ts";
-import { type Gate, gateOf, withRevision } from "./gate.ts";
+import { ALL, type Gate, gateOf, withRevision } from "./gate.ts";
 import { afterAttempt, afterTime, type HealthRules, type HealthStep, nextCheckMs, type Seen } from "./health.ts";
 import { newsOf } from "./health-news.ts";
 import type { OutboxStore } from "./outbox-store.ts";
@@ -76,7 +76,7 @@ export class DestinationWatch {
   }
 
   get gate(): Gate {
-    return gateOf(this.#health, this.#parts.clock.now());
+    return this.#health === null ? ALL : gateOf(this.#health, this.#parts.clock.now());
   }
 
   /** Its messages expire because it does not take them. */

@@ -13,7 +13,7 @@ export type Gate =
   | { readonly kind: "wait"; readonly untilMs: number }
   | { readonly kind: "none"; readonly why: string };
 
-const ALL: Gate = { kind: "all" };
+export const ALL: Gate = { kind: "all" };
 
 export function gateOf(health: DestinationHealth | null, nowMs: number): Gate {
   if (health === null) return ALL;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { newId } from "../../src/base/ids.ts";
 import type { Outcome } from "../../src/channel/outcome.ts";
 import type { Delivery } from "../../src/delivery/delivery.ts";
+import { directDelivery } from "../../src/delivery/direct.ts";
 import type { HubEventName } from "../../src/events/event.ts";
 import { DELIVERED, finish, openRig, type Rig, SERVER_ERROR } from "./rig.ts";
 
@@ -241,6 +243,23 @@ describe("a destination that is of no use any more", () => {
     isBack = true;
 
     await rig.outbox.replay({ ids: [id] }, rig.clock.now());
+    await rig.clock.settle(50);
+
+    expect(await rig.read(id)).toMatchObject({ status: "delivered" });
+  });
+
+  it("is tried at once after a direct send that arrived", async () => {
+    await using rig = await openRig();
+    let isBack = false;
+    rig.start({ answer: () => (isBack ? DELIVERED : GONE) });
+    await rig.enqueue({});
+    await rig.clock.settle(50);
+    isBack = true;
+    const sent = { deliveryId: newId(), destination: "test/a", title: "t", body: "b", durationMs: 1, status: 200 };
+    rig.outbox.journal(...directDelivery({ ...sent, startedAtMs: rig.clock.now(), outcome: DELIVERED }));
+    await rig.clock.advance(100);
+
+    const [id] = await rig.enqueue({});
     await rig.clock.settle(50);
 
     expect(await rig.read(id)).toMatchObject({ status: "delivered" });

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { SlackWebhook } from "../../blocks/slack-webhook.ts";
+import { handlingOf } from "../../src/block/send.ts";
 import type { OnAmbiguous, RetryProfileName } from "../../src/channel/channel.ts";
 import type { Outcome } from "../../src/channel/outcome.ts";
+import { chars, NotificationBlock, z } from "../../src/sdk.ts";
 import { DELIVERED, NO_ANSWER, openRig, type Rig, SERVER_ERROR } from "./rig.ts";
 
 const MINUTE_MS = 60_000;
@@ -38,6 +41,32 @@ async function takeOver({ profile, onAmbiguous }: Case, answer: () => Outcome = 
 }
 
 const attempts = (rig: Rig, id: string) => rig.outbox.attempts(id);
+
+describe("how a block handles its deliveries", () => {
+  const url = "https://hooks.slack.com/services/T/B/X";
+
+  it("is said by its fields", () => {
+    const block = new SlackWebhook({ url, on_ambiguous: "park", fallback: "email-smtp/ops" });
+
+    expect(handlingOf(block)).toEqual({ onAmbiguous: "park", fallback: "email-smtp/ops" });
+    expect(handlingOf(new SlackWebhook({ url }))).toEqual({});
+    expect(() => new SlackWebhook({ url, fallback: "ops" })).toThrow(/must name a block/);
+  });
+
+  it("is said by its channel where its fields say nothing", () => {
+    class Signal extends NotificationBlock.define({
+      slug: "test-signal",
+      schema: z.object({}),
+      dialect: "text",
+      limits: { body: chars(100) },
+      profile: "chat",
+      onAmbiguous: "park",
+      build: () => ({ executor: "inbox", title: "", body: "" }),
+    }) {}
+
+    expect(handlingOf(new Signal())).toEqual({ onAmbiguous: "park" });
+  });
+});
 
 describe("a message that may have arrived", () => {
   it.each<Case>([

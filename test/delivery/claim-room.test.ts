@@ -27,7 +27,8 @@ it("claims no more than it may hold of a destination whose messages are not sent
   const dispatcher = rig.start({ clock, deliver: scriptedDeliver(clock, rig.sent, { profile: "sms", answer }) });
   await clock.settle(20);
   expect(rig.sent).toHaveLength(16);
-  expect(await rig.outbox.list({ status: ["sending"], limit: 100 })).toHaveLength(32);
+  // Those that are out, and at most as many that wait behind them.
+  expect((await rig.outbox.list({ status: ["sending"], limit: 100 })).length).toBeLessThanOrEqual(32);
   while (answers.length > 0) {
     for (const give of answers.splice(0)) give();
     await clock.advance(10);

@@ -88,11 +88,11 @@ export function planOf(seed: string, steps: number, only: Partial<Faults> = {}):
     random,
     faults,
     processes: random.int(1, 4),
-    hosts: random.int(1, 3),
+    hosts: random.pick([1, 2, 3, 3]),
     concurrency: random.pick([1, 2, 4, 64]),
     destinations: drawDestinations(random, faults),
     isSealed: random.chance(0.4),
     alertTo: random.chance(0.3) ? FIRST : null,
-    paceMs: random.pick([100, 400, 1_500]),
+    paceMs: random.pick([150, 1_000, 5_000]),
   };
 }

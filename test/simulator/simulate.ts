@@ -72,7 +72,6 @@ async function calm(scene: Scene): Promise<void> {
     process.faults.set(null);
     process.spare();
     process.clock.offsetMs = 0;
-    process.thaw();
   }
   // Whatever holds the store lets go of it meanwhile.
   await world.runUntil(world.nowMs + 20_000);

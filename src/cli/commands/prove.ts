@@ -37,8 +37,7 @@ export const prove: CommandSpec = {
 
 async function supervise({ options, out, clock, env, program, signal }: CommandContext): Promise<number> {
   const seconds = options.count("seconds", { min: 1, max: MOST_SECONDS }) ?? null;
-  const kills =
-    options.count("kills", { min: 1, max: MOST_KILLS }) ?? (seconds === null ? DEFAULT_KILLS : MOST_KILLS);
+  const kills = options.count("kills", { min: 1, max: MOST_KILLS }) ?? (seconds === null ? DEFAULT_KILLS : MOST_KILLS);
   const seed = options.count("seed", { min: 0, max: MOST_SEED }) ?? randomInt(MOST_SEED);
   const { prove: runProof } = await import("../prove/proof.ts");
   out.note(`Killing ${kills === MOST_KILLS ? "" : `${kills} `}processes, seed ${seed}.`);

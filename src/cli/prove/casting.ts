@@ -12,15 +12,24 @@ export interface Part {
   readonly kill: { readonly from: "start" | "ready"; readonly afterMs: number } | null;
   /** The store has room for so many pages more than it holds; null: as the disk allows. */
   readonly roomPages: number | null;
+  /** Stopped so long after its hub was open, and let go on; a machine that swaps, or a laptop that is closed. */
+  readonly freeze: { readonly afterMs: number; readonly forMs: number } | null;
 }
 
 const MINUTE_MS = 60_000;
 
 /** Clocks that are wrong by so much for the life of a process, milliseconds. The largest bounds what the end must wait for. */
-const WRONG_BY: readonly [number, ...number[]] = [-60 * MINUTE_MS, -MINUTE_MS, -5_000, 5_000, MINUTE_MS, 60 * MINUTE_MS];
+const WRONG_BY: readonly [number, ...number[]] = [
+  -60 * MINUTE_MS,
+  -MINUTE_MS,
+  -5_000,
+  5_000,
+  MINUTE_MS,
+  60 * MINUTE_MS,
+];
 export const MOST_WRONG_MS = 2 * 60 * MINUTE_MS;
 
-const SHARE = { point: 0.6, early: 0.1, wrongClock: 0.1, jump: 0.1, full: 0.04, unharmed: 0.06 };
+const SHARE = { point: 0.65, early: 0.1, wrongClock: 0.1, jump: 0.1, full: 0.04, unharmed: 0.15, frozen: 0.05 };
 
 /** Points that only the first processes on a store reach. */
 export const FIRST_POINTS: readonly KillPoint[] = [
@@ -30,6 +39,9 @@ export const FIRST_POINTS: readonly KillPoint[] = [
   "migrate:after",
   "open:after",
 ];
+
+/** Points that the first process with something to send reaches. */
+export const FIRST_SEND_POINTS: readonly KillPoint[] = ["payload-key:before", "payload-key:after"];
 
 /** Points that a process reaches on its way out. */
 const LAST_POINTS: ReadonlySet<KillPoint> = new Set<KillPoint>([
@@ -48,11 +60,10 @@ const FAST_RATE = 50;
 /** Points that are reached once at most. */
 const ONCE_POINTS: ReadonlySet<KillPoint> = new Set<KillPoint>([
   ...FIRST_POINTS,
+  ...FIRST_SEND_POINTS,
   ...LAST_POINTS,
   "lease-acquire:before",
   "lease-acquire:after",
-  "payload-key:before",
-  "payload-key:after",
   "sweep:before",
   "sweep:after",
   "sweep-crash:before",
@@ -63,10 +74,14 @@ const ONCE_POINTS: ReadonlySet<KillPoint> = new Set<KillPoint>([
 ]);
 const MOST_HITS = 8;
 
+const MOST_ROOM_PAGES = 8;
+
 /** A process that does not come to its point is ended at any instant all the same. */
 const POINT_LIFE_MS = 1_500;
 const START_MS = 300;
 const LIFE_MS = 700;
+
+const isLater = (point: KillPoint): boolean => !point.startsWith("migrate:") && !point.startsWith("payload-key:");
 
 /** Deals out parts, every kill point in turn. */
 export function* parts(random: Random): Generator<Part, never> {
@@ -76,7 +91,7 @@ export function* parts(random: Random): Generator<Part, never> {
       yield part(random, null);
       continue;
     }
-    if (points.length === 0) points = shuffled(random, KILL_POINTS.filter((point) => !point.startsWith("migrate:")));
+    if (points.length === 0) points = shuffled(random, KILL_POINTS.filter(isLater));
     yield part(random, points.pop() ?? null);
   }
 }
@@ -86,6 +101,7 @@ export const firstPart = (random: Random, point: KillPoint): Part => ({
   ...part(random, point),
   at: { point, hit: 1 },
   roomPages: null,
+  freeze: null,
 });
 
 function part(random: Random, point: KillPoint | null): Part {
@@ -100,11 +116,16 @@ function part(random: Random, point: KillPoint | null): Part {
       flows: isLast ? between(random, 0, 4) : between(random, 2, 9),
       drainMs: isLast ? 200 : 1_000,
     },
-    at: point === null ? null : { point, hit: ONCE_POINTS.has(point) ? 1 : between(random, 1, MOST_HITS) },
+    at: point === null ? null : { point, hit: ONCE_POINTS.has(point) ? 1 : hitOf(random) },
     kill: point === null ? killOf(random) : { from: "ready", afterMs: POINT_LIFE_MS },
-    roomPages: random() < SHARE.full ? between(random, 0, 8) : null,
+    roomPages: random() < SHARE.full ? between(random, 0, MOST_ROOM_PAGES) : null,
+    freeze:
+      random() < SHARE.frozen ? { afterMs: between(random, 0, LIFE_MS), forMs: between(random, 50, LIFE_MS) } : null,
   };
 }
+
+/** The first time more often than a later one. */
+const hitOf = (random: Random): number => 1 + Math.floor(MOST_HITS * random() ** 3);
 
 function killOf(random: Random): Part["kill"] {
   const drawn = random();

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Clock } from "../../base/clock.ts";
 import { type KillAt, KILL_AT_VARIABLE, WORKER_VARIABLE } from "../../config/prove-env.ts";
 import type { WorkerPlan } from "./worker-plan.ts";
 
@@ -17,12 +18,15 @@ export interface Running {
   readonly ended: Promise<ProcessEnd>;
   /** SIGKILL. */
   kill(): void;
+  /** SIGSTOP, and SIGCONT after so long. */
+  freeze(forMs: number): void;
 }
 
 export interface ProcessParts {
   /** How this program was started: the path of its bin. */
   readonly program: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
 }
 
 /** What any program needs; the person's settings and proxies stay out of it. */
@@ -40,7 +44,7 @@ export class Processes implements Disposable {
   }
 
   start(plan: WorkerPlan, at: KillAt | null): Running {
-    const { program, env } = this.#parts;
+    const { program, env, clock } = this.#parts;
     const child = spawn(process.execPath, [...process.execArgv, program, "prove"], {
       cwd: plan.home,
       env: {
@@ -66,7 +70,16 @@ export class Processes implements Disposable {
       child.stdout.once("data", () => resolve());
       child.once("close", () => resolve());
     });
-    return { ready, ended, kill: () => void child.kill("SIGKILL") };
+    return {
+      ready,
+      ended,
+      kill: () => void child.kill("SIGKILL"),
+      freeze: (forMs) => {
+        // Windows has no such signal.
+        if (process.platform === "win32" || !child.kill("SIGSTOP")) return;
+        clock.timer(forMs, () => void child.kill("SIGCONT"));
+      },
+    };
   }
 
   [Symbol.dispose](): void {

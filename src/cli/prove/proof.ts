@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Clock } from "../../base/clock.ts";
 import { KILL_POINTS, type KillPoint } from "../../base/kill-points.ts";
 import type { Breach } from "./check.ts";
 import { Processes, type ProcessParts } from "./processes.ts";
@@ -16,7 +15,6 @@ export interface ProofOptions extends ProcessParts {
   readonly seed: number;
   /** The stores stay where they are. */
   readonly keep: boolean;
-  readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onProgress: (kills: number, step: string) => void;
 }
@@ -53,7 +51,7 @@ export interface Proof {
 /** Kills on one store; then a new one, so that first openings are proven too and histories stay small. */
 const KILLS_PER_STORE = 500;
 
-const PER_CORE = 3;
+const PER_CORE = 2;
 const MOST_PROCESSES = 16;
 
 /** Kills processes until there were enough, and compares what was promised with what happened. */
@@ -72,13 +70,13 @@ export async function prove(options: ProofOptions): Promise<Proof> {
   if (seconds !== null) opened.use(clock.timer(seconds * 1_000, () => time.abort()));
   const startMs = clock.monotonic();
   const results: { readonly home: string; readonly result: RoundResult }[] = [];
-  let done = 0;
-  while (done < kills && !time.signal.aborted) {
+  const done = { kills: 0 };
+  while (done.kills < kills && !time.signal.aborted) {
     signal.throwIfAborted();
     const home = join(root, `store-${results.length + 1}`);
     const round = new Round({
       home,
-      kills: Math.min(KILLS_PER_STORE, kills - done),
+      kills: Math.min(KILLS_PER_STORE, kills - done.kills),
       parallel: Math.min(MOST_PROCESSES, Math.max(3, availableParallelism() * PER_CORE)),
       sink,
       processes,
@@ -86,8 +84,8 @@ export async function prove(options: ProofOptions): Promise<Proof> {
       random,
       enough: time.signal,
       signal,
-      onKill: () => onProgress((done += 1), "killing"),
-      onStep: (step) => onProgress(done, step),
+      onKill: () => onProgress((done.kills += 1), "killing"),
+      onStep: (step) => onProgress(done.kills, step),
     });
     const result = await round.run();
     results.push({ home, result });

@@ -93,10 +93,13 @@ function showBreaches(out: Output, proof: Proof, seed: number): void {
     return;
   }
   heading(out, "Broken promises");
-  for (const { kind, id, detail } of breaches.slice(0, SHOWN)) out.line(`${out.paint.bad("✗")} ${kind} ${id}: ${detail}`);
+  for (const { kind, id, detail } of breaches.slice(0, SHOWN))
+    out.line(`${out.paint.bad("✗")} ${kind} ${id}: ${detail}`);
   for (const failure of failures.slice(0, SHOWN)) out.line(`${out.paint.bad("✗")} a process failed: ${failure}`);
   const [first] = breaches;
-  out.line(`\nThe seed was ${seed}; the same things are done again with --seed ${seed}, though not at the same instants.`);
+  out.line(
+    `\nThe seed was ${seed}; the same things are done again with --seed ${seed}, though not at the same instants.`,
+  );
   if (first !== undefined) out.line(whereToLook(first));
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { KillPoint } from "../../base/kill-points.ts";
 import type { Random } from "../../base/random.ts";
-import { FIRST_POINTS, firstPart, MOST_WRONG_MS, type Part, parts } from "./casting.ts";
+import { FIRST_POINTS, FIRST_SEND_POINTS, firstPart, MOST_WRONG_MS, type Part, parts } from "./casting.ts";
 import { check, type Verdict } from "./check.ts";
 import { readNotes } from "./notes.ts";
 import type { ProcessEnd, Processes } from "./processes.ts";
@@ -108,6 +108,10 @@ export class Round {
       }
     }
     await this.#must("save", 0);
+    for (const point of FIRST_SEND_POINTS) {
+      if (this.#kills >= kills / 2) return;
+      await this.#play(firstPart(random, point));
+    }
   }
 
   async #lane(): Promise<void> {
@@ -121,7 +125,11 @@ export class Round {
     const { processes, clock, onKill } = this.#parts;
     const startedMs = clock.monotonic();
     const running = processes.start(this.#planOf(part), part.at);
-    const { kill } = part;
+    const { kill, freeze } = part;
+    if (freeze !== null) {
+      await running.ready;
+      clock.timer(freeze.afterMs, () => running.freeze(freeze.forMs), { keepAlive: false });
+    }
     if (kill !== null) {
       if (kill.from === "ready") await running.ready;
       // A machine that starts slowly is slow at everything else.
@@ -181,8 +189,10 @@ export class Round {
       flows: 0,
       drainMs: DRAIN_MS,
     };
-    const { code, said } = await processes.start(this.#planOf({ plan, at: null, kill: null, roomPages: null }), null)
-      .ended;
+    const { code, said } = await processes.start(
+      this.#planOf({ plan, at: null, kill: null, roomPages: null, freeze: null }),
+      null,
+    ).ended;
     if (code !== 0) throw new Error(`a process of the proof failed: ${said.trim()}`);
   }
 
