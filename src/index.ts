@@ -14,7 +14,12 @@ export type { PauseOptions, SuspendOptions } from "./engine/pause.ts";
 export type { ResumeOptions } from "./engine/resume.ts";
 export { FlowPauseTimeout, NotPausedError, Pause, ResumeRefusedError, RunInputError } from "./engine/pause-errors.ts";
 export type { AnyFlow, AnyTask, CallOptions, RunOptions } from "./engine/definition.ts";
-export type { FlowRetryConditionFn, RetryConditionFn, StateHandler, TerminalStateHandler } from "./engine/definition.ts";
+export type {
+  FlowRetryConditionFn,
+  RetryConditionFn,
+  StateHandler,
+  TerminalStateHandler,
+} from "./engine/definition.ts";
 export { allowFailure, unmapped } from "./engine/annotations.ts";
 export { asCompleted, Future, wait, WaitTimeoutError } from "./engine/future.ts";
 export type { FutureList } from "./engine/future-list.ts";
@@ -43,7 +48,13 @@ export {
 } from "./results/cache-policies.ts";
 export type { CacheContext, CacheKeyFn, CachePolicy, ResultStorage, Serializer } from "./results/options.ts";
 export { getTransaction, transaction } from "./transactions/run-transaction.ts";
-export type { CommitMode, IsolationLevel, Transaction, TransactionHook, TransactionOptions } from "./transactions/transaction.ts";
+export type {
+  CommitMode,
+  IsolationLevel,
+  Transaction,
+  TransactionHook,
+  TransactionOptions,
+} from "./transactions/transaction.ts";
 
 export { callbackFactory } from "./hooks/callback-factory.ts";
 export { emailNotifier } from "./hooks/ready/email-notifier.ts";

@@ -32,7 +32,9 @@ export class FunctionList<F extends object> {
 
   #check(given: unknown): F {
     // What the function takes is known to the types of the flow and task that it is given to.
-    return typeof given === "function" ? (given as unknown as F) : this.#refuse(`a function is needed, got ${typeName(given)}`);
+    return typeof given === "function"
+      ? (given as unknown as F)
+      : this.#refuse(`a function is needed, got ${typeName(given)}`);
   }
 
   #refuse(problem: string): never {

@@ -611,15 +611,18 @@ describe("whether a process is alive", () => {
     expect(isProcessAlive({ ...ours(rig), heartbeatAtMs: rig.clock.now() - 365 * 86_400_000 }, rig.clock)).toBe(false);
   });
 
-  it.runIf(process.platform === "linux")("does not depend on a clock that was set, or a machine that slept", async () => {
-    await using rig = await openRig();
-    await using held = await holdLease({ leases: rig.store.leases, clock: rig.clock, log: rig.log });
-    const [lease] = await rig.store.leases.others("none");
-    // As it looks to a process that starts right after the clock was set.
-    const before = { ...ours(rig), ...lease, heartbeatAtMs: rig.clock.now() - 3_600_000 };
+  it.runIf(process.platform === "linux")(
+    "does not depend on a clock that was set, or a machine that slept",
+    async () => {
+      await using rig = await openRig();
+      await using held = await holdLease({ leases: rig.store.leases, clock: rig.clock, log: rig.log });
+      const [lease] = await rig.store.leases.others("none");
+      // As it looks to a process that starts right after the clock was set.
+      const before = { ...ours(rig), ...lease, heartbeatAtMs: rig.clock.now() - 3_600_000 };
 
-    expect(before).toMatchObject({ id: held.id, startTicks: expect.any(Number) });
-    expect(isProcessAlive(before, rig.clock)).toBe(true);
-    expect(isProcessAlive({ ...before, startTicks: (before.startTicks ?? 0) - 1 }, rig.clock)).toBe(false);
-  });
+      expect(before).toMatchObject({ id: held.id, startTicks: expect.any(Number) });
+      expect(isProcessAlive(before, rig.clock)).toBe(true);
+      expect(isProcessAlive({ ...before, startTicks: (before.startTicks ?? 0) - 1 }, rig.clock)).toBe(false);
+    },
+  );
 });

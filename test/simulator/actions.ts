@@ -4,7 +4,7 @@ import { boot, type Booted } from "./boot.ts";
 import { BAD_MOODS } from "./network.ts";
 import type { Faults } from "./plan.ts";
 import type { Scene } from "./scene.ts";
-import { DEATHS, SimProcess } from "./sim-process.ts";
+import { POINTS, SimProcess } from "./sim-process.ts";
 import { observe } from "./observer.ts";
 import { START_MS } from "./world.ts";
 import { startBurst, startRun, type WorkParts } from "./workload.ts";
@@ -91,21 +91,25 @@ const ACTIONS: readonly Action[] = [
     weight: 5,
     needs: "deaths",
     act: withOne(living, ({ plan: { random } }, { process }) => {
-      const death = random.pick(DEATHS);
-      process.dieAt(death, random.int(1, 12));
-      return death;
+      const point = random.pick(POINTS);
+      process.dieAt(point, random.int(1, 12));
+      return point;
     }),
   },
   { name: "leave", weight: 2, needs: "deaths", act: withOne(working, (scene, one) => leave(scene, one)) },
   {
     name: "freeze",
-    weight: 4,
+    weight: 6,
     needs: "freezes",
-    act: withOne(working, ({ plan: { random }, world }, { process }) => {
-      const ms = random.pick([200, 5_000, 45_000, 120_000]) * (0.5 + random.next());
-      process.freeze();
-      world.at(world.nowMs + ms, () => process.thaw());
-      return `${Math.round(ms)} ms`;
+    act: withOne(working, ({ plan: { random } }, { process }) => {
+      const ms = random.pick([200, 5_000, 70_000, 120_000]) * (0.5 + random.next());
+      if (random.chance(0.4)) {
+        process.freezeFor(ms);
+        return `${Math.round(ms)} ms`;
+      }
+      const point = random.pick(POINTS);
+      process.freezeAt(point, random.int(1, 6), ms);
+      return `${Math.round(ms)} ms at ${point}`;
     }),
   },
   {

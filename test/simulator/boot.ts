@@ -29,6 +29,8 @@ export interface Ground {
   readonly network: Network;
   readonly destinations: readonly SimDestination[];
   readonly path: string;
+  /** Planted; must never be seen outside of a request. */
+  readonly secret: string;
   readonly catalog: TemplateCatalog;
   readonly vault: Vault;
   /** Whether messages are sealed in the store. */

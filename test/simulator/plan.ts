@@ -35,7 +35,7 @@ export interface Plan {
 
 const PROFILES: readonly RetryProfileName[] = ["chat", "chat", "webhook", "page", "email", "sms"];
 
-const NO_FAULTS: Faults = {
+export const NO_FAULTS: Faults = {
   destinations: false,
   store: false,
   lostAnswers: false,

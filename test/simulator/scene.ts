@@ -73,6 +73,7 @@ export async function openScene(plan: Plan, sabotage: Sabotage): Promise<Scene> 
     network: new Network({ world, random: random.fork("network"), secret, destinations }),
     destinations,
     path,
+    secret,
     catalog: sharedCatalog(),
     vault: flakyVault(world, keys),
     isSealed: plan.isSealed,

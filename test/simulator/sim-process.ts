@@ -6,9 +6,9 @@ import { StoreFaults } from "./faults.ts";
 import type { History } from "./history.ts";
 import { type Owner, SimClock, type World } from "./world.ts";
 
-/** Where a process can be made to die, other than while it waits. */
-export const DEATHS = ["store-before", "store-after", "send-before", "send-accepted", "send-answered"] as const;
-export type Death = (typeof DEATHS)[number];
+/** Where a process can be made to die or to freeze, other than while it waits. */
+export const POINTS = ["store-before", "store-after", "send-before", "send-accepted", "send-answered"] as const;
+export type Point = (typeof POINTS)[number];
 
 /** Never settles: what the dead are still waiting for. */
 const NEVER = new Promise<never>(() => undefined);
@@ -62,7 +62,7 @@ export class SimProcess implements Owner {
   readonly #history: History;
   readonly #observer: CallObserver;
   #held: (() => void)[] = [];
-  #death: { readonly at: Death; left: number } | null = null;
+  #fate: { readonly at: Point; left: number; readonly freezesForMs: number | null } | null = null;
   /** Calls keep their order, and so do answers. */
   #callsFreeMs = 0;
   #answersFreeMs = 0;
@@ -100,33 +100,45 @@ export class SimProcess implements Owner {
   }
 
   /** Dies at the n-th time that it gets there from now on. */
-  dieAt(death: Death, nth: number): void {
-    this.#death = { at: death, left: nth };
+  dieAt(at: Point, nth: number): void {
+    this.#fate = { at, left: nth, freezesForMs: null };
+  }
+
+  /** Freezes at the n-th time that it gets there from now on, e.g. right after a request has left. */
+  freezeAt(at: Point, nth: number, freezesForMs: number): void {
+    this.#fate = { at, left: nth, freezesForMs };
   }
 
   /** Lives on, whatever was planned. */
   spare(): void {
-    this.#death = null;
+    this.#fate = null;
   }
 
   /** True when this is where the process dies. */
-  reaches(death: Death): boolean {
+  reaches(point: Point): boolean {
     if (this.isDead) return true;
-    const planned = this.#death;
-    if (planned === null || planned.at !== death) return false;
-    planned.left -= 1;
-    if (planned.left > 0) return false;
-    this.#history.add(this.name, { kind: "deed", deed: "killed", about: death });
+    const fate = this.#fate;
+    if (fate === null || fate.at !== point) return false;
+    fate.left -= 1;
+    if (fate.left > 0) return false;
+    this.#fate = null;
+    if (fate.freezesForMs !== null) {
+      if (!this.isFrozen) this.freezeFor(fate.freezesForMs);
+      return false;
+    }
+    this.#history.add(this.name, { kind: "deed", deed: "killed", about: point });
     this.die();
     return true;
   }
 
-  freeze(): void {
+  /** Stops for so long, as a laptop that is closed or a machine that is moved, and goes on as if nothing had been. */
+  freezeFor(ms: number): void {
     this.isFrozen = true;
     this.#history.add(this.name, { kind: "froze", lease: this.leaseId });
+    this.#world.at(this.#world.nowMs + ms, () => this.#thaw());
   }
 
-  thaw(): void {
+  #thaw(): void {
     if (!this.isFrozen) return;
     this.isFrozen = false;
     this.#history.add(this.name, { kind: "thawed", lease: this.leaseId });

@@ -35,7 +35,7 @@ export const DEFAULT_STEPS = 60;
 const CALM_MS = 600_000;
 
 /** Looks of the last processes at what is left, and how many of them one process takes. */
-const MOST_ROUNDS = 400;
+const MOST_ROUNDS = 2_000;
 const ROUNDS_OF_ONE = 8;
 const ROUND_MS = 60_000;
 

@@ -78,9 +78,13 @@ describe("transaction()", () => {
     const block = (): void => void kit.ran.push("block");
     const options = { key: "k", isolationLevel: "SERIALIZABLE" } as const;
 
-    await expect(runTransaction({ ...kit, checkBoundary: interruptedAt(1) }, options, block)).rejects.toBe(interruption);
+    await expect(runTransaction({ ...kit, checkBoundary: interruptedAt(1) }, options, block)).rejects.toBe(
+      interruption,
+    );
     calls = 0;
-    await expect(runTransaction({ ...kit, checkBoundary: interruptedAt(2) }, options, block)).rejects.toBe(interruption);
+    await expect(runTransaction({ ...kit, checkBoundary: interruptedAt(2) }, options, block)).rejects.toBe(
+      interruption,
+    );
 
     expect(kit.ran).toEqual([]);
     expect(kit.locks.held).toEqual([]);
