@@ -68,7 +68,9 @@ const ACTIONS: readonly Action[] = [
   {
     name: "burst",
     weight: 12,
-    act: withOne(working, (scene, one) => startBurst(one, workParts(scene), scene.plan.random.int(2, 25))),
+    act: withOne(working, (scene, one) =>
+      startBurst(one, workParts(scene), scene.plan.random.chance(0.15) ? 90 : scene.plan.random.int(2, 25)),
+    ),
   },
   { name: "mood", weight: 14, needs: "destinations", act: changeMood },
   {
@@ -80,7 +82,13 @@ const ACTIONS: readonly Action[] = [
       const share = random.pick([0.1, 0.5, 1]);
       const error = random.pick(ERRORS);
       const slowMs = random.pick([0, 0, 20, 400]);
-      process.faults.set({ untilMs: world.nowMs + random.wait(4_000), share, error, loses, slowMs });
+      process.faults.set({
+        untilMs: world.nowMs + random.wait(random.pick([1_000, 5_000, 40_000])),
+        share,
+        error,
+        loses,
+        slowMs,
+      });
       return `${error} ${share} loses the ${loses} ${slowMs}`;
     }),
   },

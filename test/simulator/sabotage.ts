@@ -36,8 +36,7 @@ export const BUGS = {
     plant: () => {
       const isHit = everyThird();
       return {
-        outbox: (real) =>
-          altered(real, { settle: (...args) => (isHit() ? Promise.resolve() : real.settle(...args)) }),
+        outbox: (real) => altered(real, { settle: (...args) => (isHit() ? Promise.resolve() : real.settle(...args)) }),
       };
     },
   },
@@ -82,8 +81,7 @@ export const BUGS = {
     promise: 4,
     needs: "nothing",
     plant: () => ({
-      outbox: (real) =>
-        altered(real, { claim: async (request) => (await real.claim(request)).toReversed() }),
+      outbox: (real) => altered(real, { claim: async (request) => (await real.claim(request)).toReversed() }),
     }),
   },
   "a claim that takes what others hold": {

@@ -14,7 +14,7 @@ import "../../src/core.ts";
 import { plainContext } from "../../src/delivery/message-context.ts";
 import { renderMessage } from "../../src/templating/render.ts";
 import { flowRun } from "../delivery/rig.ts";
-import { newId } from "../../src/base/ids.ts";
+
 import { openSqliteStore, type SqliteStore } from "../../src/store/sqlite/open.ts";
 import { openCatalog, type TemplateCatalog } from "../../src/templating/catalog.ts";
 import { toMasterKey } from "../../src/vault/master-key.ts";
@@ -22,6 +22,7 @@ import type { Booted, Ground, Sabotage } from "./boot.ts";
 import { History } from "./history.ts";
 import { Network } from "./network.ts";
 import { FIRST, type Plan } from "./plan.ts";
+import { hash32 } from "./seeded.ts";
 import { SimClock, type World, World as SimWorld } from "./world.ts";
 import type { Asked } from "./workload.ts";
 
@@ -55,7 +56,7 @@ export async function openScene(plan: Plan, sabotage: Sabotage): Promise<Scene> 
   const path = join(folder, "bellhop.db");
   const world = new SimWorld(plan.seed);
   const history = new History(() => world.nowMs);
-  const secret = `hunter2-${plan.seed}-${newId().slice(-8)}`;
+  const secret = `hunter2-${hash32(plan.seed).toString(36)}-${plan.random.fork("secret").int(1e8, 1e9)}`;
   registerSecret(secret);
   const keys = { lostUntilMs: 0 };
   const { random, destinations } = plan;

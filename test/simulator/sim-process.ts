@@ -181,6 +181,7 @@ export class SimProcess implements Owner {
       const begin = () => {
         if (this.isDead) return;
         if (before !== undefined) {
+          this.#note("call refused", call);
           tell(() => reject(before));
           return;
         }
@@ -190,8 +191,10 @@ export class SimProcess implements Owner {
             this.#observer.took(this, call, value);
             if (this.reaches("store-after")) return;
             tell(() => {
-              if (after !== undefined) reject(after);
-              else {
+              if (after !== undefined) {
+                this.#note("answer lost", call);
+                reject(after);
+              } else {
                 this.#observer.told(this, call, value);
                 resolve(value);
               }
@@ -202,6 +205,10 @@ export class SimProcess implements Owner {
       };
       this.#beginAfter(delayMs, begin);
     });
+  }
+
+  #note(deed: string, { port, method }: Call): void {
+    this.#history.add(this.name, { kind: "deed", deed, about: `${port}.${method}` });
   }
 
   #beginAfter(delayMs: number, fn: () => void): void {

@@ -35,8 +35,12 @@ export const DEFAULT_STEPS = 60;
 const CALM_MS = 600_000;
 
 /** Looks of the last processes at what is left, and how many of them one process takes. */
-const MOST_ROUNDS = 2_000;
+const MOST_ROUNDS = 300;
+/** From here on even doomed destinations are well: behind one that never answers, messages wait for very long. */
+const DOOMED_ROUNDS = 100;
 const ROUNDS_OF_ONE = 8;
+/** Looks, an hour apart, at something that nobody will ever do anything about. */
+const MOST_IDLE_ROUNDS = 24;
 const ROUND_MS = 60_000;
 
 /** Runs one simulation from beginning to end and checks what happened. */
@@ -111,27 +115,29 @@ async function closeAll({ booted, world }: Scene): Promise<void> {
 async function finish(scene: Scene): Promise<void> {
   const { world } = scene;
   let last: Booted | null = null;
-  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+  let idle = 0;
+  for (let round = 0; round < MOST_ROUNDS && idle < MOST_IDLE_ROUNDS; round += 1) {
+    if (round === DOOMED_ROUNDS) for (const destination of scene.plan.destinations) destination.mood = "well";
     const one: Booted = last ?? (await world.drive(bootLast(scene), "starting the last process", CALM_MS));
     await world.drive(one.sweeper.sweep(), "the last sweep", CALM_MS);
     await world.drive(one.dispatcher.drain({ deadlineMs: ROUND_MS }), "the last drain", CALM_MS);
     const isOver = round % ROUNDS_OF_ONE === ROUNDS_OF_ONE - 1;
-    const next = await world.drive(nextDueMs(scene), "reading what is due");
-    if (isOver || next === null) await world.drive(one.close(), "closing the last process", CALM_MS);
-    if (next === null) return;
+    const { dueMs, isDone } = await world.drive(whatIsLeft(scene), "reading what is left");
+    if (isOver || isDone) await world.drive(one.close(), "closing the last process", CALM_MS);
+    if (isDone) return;
     last = isOver ? null : one;
-    world.skipTo(Math.max(world.nowMs + 1_000, next));
+    idle = dueMs === null ? idle + 1 : 0;
+    world.skipTo(dueMs === null ? world.nowMs + HOUR_MS : Math.max(world.nowMs + 1_000, dueMs + LATE_MS));
   }
 }
 
-/** When there will be something to do, on the world's clock; null when all has ended. */
-async function nextDueMs({ world, inspector: { outbox, runs } }: Scene): Promise<number | null> {
+/** When there will be something to send, on the world's clock; null when nobody will. */
+async function whatIsLeft({ inspector: { outbox, runs } }: Scene): Promise<{ dueMs: number | null; isDone: boolean }> {
   const due = await outbox.due();
   const sending = await outbox.list({ status: ["sending"], limit: 1 });
   const open = await runs.listHolders();
-  if (due.length + sending.length + open.length === 0) return null;
-  if (due.length === 0) return world.nowMs + HOUR_MS;
-  return Math.min(...due.map(({ dueAtMs }) => dueAtMs - START_MS)) + LATE_MS;
+  const dueMs = due.length === 0 ? null : Math.min(...due.map(({ dueAtMs }) => dueAtMs - START_MS));
+  return { dueMs, isDone: due.length + sending.length + open.length === 0 };
 }
 
 const HOUR_MS = 3_600_000;

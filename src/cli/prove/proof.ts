@@ -76,6 +76,7 @@ export async function prove(options: ProofOptions): Promise<Proof> {
     const home = join(root, `store-${results.length + 1}`);
     const round = new Round({
       home,
+      keep,
       kills: Math.min(KILLS_PER_STORE, kills - done.kills),
       parallel: Math.min(MOST_PROCESSES, Math.max(3, availableParallelism() * PER_CORE)),
       sink,

@@ -16,6 +16,8 @@ import type { WorkerPlan } from "./worker-plan.ts";
 export interface RoundParts {
   readonly home: string;
   readonly kills: number;
+  /** The histories are written down beside the store in any case. */
+  readonly keep: boolean;
   /** Processes at the same time. */
   readonly parallel: number;
   readonly sink: Sink;
@@ -207,10 +209,10 @@ export class Round {
   }
 
   #judge(): RoundResult {
-    const { sink, home } = this.#parts;
+    const { sink, home, keep } = this.#parts;
     const { acknowledged, killedAt } = readNotes(this.#notesPath);
     const verdict = check({ acknowledged, received: sink.received, ...readEnd(this.#storePath) });
-    if (verdict.breaches.length > 0) {
+    if (keep || verdict.breaches.length > 0) {
       const lines = (rows: readonly object[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
       writeFileSync(join(home, "received.jsonl"), lines(sink.received), { mode: 0o600 });
       writeFileSync(join(home, "breaches.jsonl"), lines(verdict.breaches), { mode: 0o600 });
