@@ -15,9 +15,16 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.process.test.ts"],
+          exclude: ["test/**/*.process.test.ts", "test/simulator/**"],
           isolate: false,
         },
+      },
+      {
+        extends: true,
+        resolve,
+        ssr: { resolve },
+        // Minutes of virtual days: run by `npm run simulate`.
+        test: { name: "simulator", include: ["test/simulator/*.test.ts"], testTimeout: 120_000 },
       },
       {
         extends: true,

@@ -139,11 +139,12 @@ function* inOrder({ deliveries }: Evidence, { byDelivery, replayed }: Trace): Ge
   const lines = new Map<string, { readonly id: string; readonly at: number }>();
   for (const { id, destination, subject } of deliveries) {
     if (replayed.has(id)) continue;
-    const first = (byDelivery.get(id) ?? []).find(({ isStray, accepted }) => !isStray && accepted.length > 0);
-    const at = first?.accepted[0]?.at;
-    if (at === undefined) continue;
-    // A stray attempt of a process that was taken for dead is uncertain by nature; it neither helps nor harms.
-    if ((byDelivery.get(id) ?? []).some((one) => one.isStray)) continue;
+    const tries = byDelivery.get(id) ?? [];
+    // Nothing is promised of what a process sends that was taken for dead, nor of what is sent again after it may have arrived.
+    if (tries.some(({ isStray }) => isStray)) continue;
+    const arrivals = tries.flatMap(({ accepted }) => accepted.map((one) => one.at));
+    if (arrivals.length === 0) continue;
+    const at = Math.min(...arrivals);
     const line = `${destination} ${subject}`;
     const before = lines.get(line);
     if (before !== undefined && before.at > at)

@@ -139,7 +139,7 @@ export class SimProcess implements Owner {
   }
 
   #thaw(): void {
-    if (!this.isFrozen) return;
+    if (!this.isFrozen || this.isDead) return;
     this.isFrozen = false;
     this.#history.add(this.name, { kind: "thawed", lease: this.leaseId });
     const held = this.#held;
