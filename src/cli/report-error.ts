@@ -22,7 +22,8 @@ const reported = (error: unknown): Reported =>
 /** Prints what went wrong, and says with which code the process must end. A stack only with `BELLHOP_DEBUG=1`. */
 export function reportError(out: Output, error: unknown, env: NodeJS.ProcessEnv): number {
   if (error instanceof Interrupted) return EXIT.interrupted;
-  const { code, message, hint } = reported(error);
+  const cause = firstOf(error);
+  const { code, message, hint } = reported(cause);
   if (out.json) {
     const body: JsonObject = { error: { code, message: redact(message), hint: redact(hint) } };
     out.error(`${JSON.stringify(body)}\n`);
@@ -35,7 +36,14 @@ export function reportError(out: Output, error: unknown, env: NodeJS.ProcessEnv)
     );
   }
   if (env["BELLHOP_DEBUG"] === "1" && error instanceof Error) out.error(`${safeText(redact(stackOf(error)))}\n`);
-  return exitCodeOf(BellhopError.is(error) ? error.code : undefined);
+  return exitCodeOf(BellhopError.is(cause) ? cause.code : undefined);
+}
+
+/** What went wrong before closing went wrong as well: a store that is full refuses the work, and then its own end. */
+function firstOf(error: unknown): unknown {
+  let first = error;
+  while (first instanceof SuppressedError) first = first.suppressed;
+  return first;
 }
 
 /** The stack with those of its causes. */

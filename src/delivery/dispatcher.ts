@@ -6,6 +6,7 @@ import type { Deliver } from "./attempt.ts";
 import { type Alerting, healthRules } from "./destination-watch.ts";
 import { DestinationRun } from "./destination-run.ts";
 import { type DrainOptions, type DrainReport, drain } from "./drain.ts";
+import { Forgotten } from "./forgotten.ts";
 import { nextCheckMs } from "./health.ts";
 import { SettleQueue, type StoreAccess, type Traffic } from "./settle-queue.ts";
 import { storeBackoffMs } from "./store-backoff.ts";
@@ -80,6 +81,7 @@ class InProcessDispatcher implements Dispatcher {
   /** Looks at the health of destinations; nothing to send, so it does not count as busy. */
   readonly #checks: WakePort;
   readonly #settle: SettleQueue;
+  readonly #forgotten: Forgotten;
   readonly #subscription: Disposable;
   readonly #runs = new Map<string, DestinationRun>();
   readonly #ended = new Map<string, Promise<void>>();
@@ -105,6 +107,7 @@ class InProcessDispatcher implements Dispatcher {
     this.#heap = startWakeHeap({ clock: parts.clock, onDue: (destination) => this.#onDue(destination) });
     this.#checks = startWakeHeap({ clock: parts.clock, onDue: (destination) => this.#onDue(destination) });
     this.#settle = new SettleQueue({ ...parts, traffic: this.#traffic });
+    this.#forgotten = new Forgotten(parts);
     this.#subscription = parts.outbox.onEnqueued((destinations) => {
       for (const destination of destinations) this.#onDue(destination);
     });
@@ -119,6 +122,7 @@ class InProcessDispatcher implements Dispatcher {
   async rescan(): Promise<void> {
     const { outbox, log, clock } = this.#parts;
     if (this.#closed) return;
+    await this.#forgotten.giveBack(this.#runs.keys());
     const startedAtMs = clock.monotonic();
     try {
       const due = await outbox.due();
@@ -238,6 +242,7 @@ class InProcessDispatcher implements Dispatcher {
   }
 
   #start(destination: string): void {
+    this.#forgotten.onStart(destination);
     const run = new DestinationRun(destination, {
       ...this.#parts,
       settle: this.#settle,

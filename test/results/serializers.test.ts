@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BellhopError } from "../../src/base/errors.ts";
@@ -60,7 +61,8 @@ describe.each(TYPES)("the serializer %s", (type) => {
     });
     await fc.assert(
       fc.asyncProperty(values, async (value) => {
-        expect(await roundTrip(value, type)).toEqual(value);
+        // Unlike the matcher, it finds a key of a map that is an object.
+        expect(isDeepStrictEqual(await roundTrip(value, type), value)).toBe(true);
       }),
       { numRuns: 200 },
     );

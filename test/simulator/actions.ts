@@ -15,7 +15,7 @@ export function startProcess(scene: Scene): SimProcess {
   const number = ground.processes.length + 1;
   const random = plan.random.fork(`process ${number}`);
   const parts = { world, history, random, observer: observe(history) };
-  const process = new SimProcess({ ...parts, name: `p${number}`, host: `h${random.int(1, plan.hosts)}` });
+  const process = new SimProcess({ ...parts, name: `p${number}`, host: `h${number % plan.hosts}` });
   if (plan.faults.clocks) process.clock.offsetMs = random.int(-3_000, 3_000);
   ground.processes.push(process);
   ground.sabotage.started?.(process, scene.secret);

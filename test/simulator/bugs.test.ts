@@ -10,7 +10,7 @@ const cases: readonly (readonly [string, Bug])[] = Object.entries(BUGS);
 
 describe("the checker of the simulator", () => {
   it.each(cases)("finds %s", async (_name, { promise, needs, plant }) => {
-    const faults = needs === "nothing" ? NO_FAULTS : { ...NO_FAULTS, [needs]: true };
+    const faults = { ...NO_FAULTS, ...Object.fromEntries(needs.map((need) => [need, true])) };
     const found = new Set<number>();
     for (let seed = 1; seed <= SEEDS && !found.has(promise); seed += 1) {
       const { violations } = await simulate({ seed: `bug ${seed}`, steps: 25, faults, sabotage: plant() });

@@ -77,12 +77,12 @@ function* acknowledgedStays({ entries, cells, deliveries }: Evidence): Generator
   }
 }
 
-const FINAL: readonly Delivery["status"][] = ["delivered", "dead", "suppressed"];
+const FINAL: ReadonlySet<Delivery["status"]> = new Set(["delivered", "dead", "suppressed"] as const);
 
 /** Promise 2: every delivery comes to an end, and no living process sits on one. */
 function* everyOneEnds({ deliveries, stuck }: Evidence): Generator<Violation> {
   for (const { id, status, attempts, destination } of deliveries) {
-    if (!FINAL.includes(status))
+    if (!FINAL.has(status))
       yield { promise: 2, what: `${id} to ${destination} is ${status} at the end, after ${attempts} attempts` };
   }
   for (const id of stuck) yield { promise: 2, what: `${id} is held by a living process that does nothing about it` };
@@ -140,7 +140,7 @@ function* inOrder({ deliveries }: Evidence, { byDelivery, replayed }: Trace): Ge
   for (const { id, destination, subject } of deliveries) {
     if (replayed.has(id)) continue;
     const tries = byDelivery.get(id) ?? [];
-    // Nothing is promised of what a process sends that was taken for dead, nor of what is sent again after it may have arrived.
+    // What a process sends that was taken for dead neither helps nor harms.
     if (tries.some(({ isStray }) => isStray)) continue;
     const arrivals = tries.flatMap(({ accepted }) => accepted.map((one) => one.at));
     if (arrivals.length === 0) continue;

@@ -87,8 +87,9 @@ export function planOf(seed: string, steps: number, only: Partial<Faults> = {}):
     steps,
     random,
     faults,
-    processes: random.int(1, 4),
-    hosts: random.pick([1, 2, 3, 3]),
+    // Who is taken for dead must be looked at by somebody on another machine.
+    processes: random.int(faults.freezes ? 2 : 1, 4),
+    hosts: random.int(faults.freezes ? 2 : 1, 3),
     concurrency: random.pick([1, 2, 4, 64]),
     destinations: drawDestinations(random, faults),
     isSealed: random.chance(0.4),

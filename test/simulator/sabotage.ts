@@ -1,7 +1,7 @@
 import { newId } from "../../src/base/ids.ts";
-import { BellhopError } from "../../src/base/errors.ts";
 import type { OutboxStore } from "../../src/delivery/outbox-store.ts";
 import type { Ground, Sabotage } from "./boot.ts";
+import type { Faults } from "./plan.ts";
 
 /** The port with some of its methods replaced. */
 const altered = (real: OutboxStore, changes: Partial<OutboxStore>): OutboxStore => ({ ...real, ...changes });
@@ -18,7 +18,7 @@ function everyThird(): () => boolean {
 /** A bug, the promise that it breaks, and what goes wrong around it so that it shows. */
 export interface Bug {
   readonly promise: number;
-  readonly needs: "nothing" | "destinations" | "deaths" | "freezes";
+  readonly needs: readonly (keyof Faults)[];
   /** Made anew for each simulation. */
   readonly plant: () => Sabotage;
 }
@@ -32,7 +32,7 @@ const holderOf = ({ history }: Ground, deliveryId: string): string | undefined =
 export const BUGS = {
   "a settlement that is dropped": {
     promise: 7,
-    needs: "nothing",
+    needs: [],
     plant: () => {
       const isHit = everyThird();
       return {
@@ -42,7 +42,7 @@ export const BUGS = {
   },
   "a settlement that does not ask who holds the delivery": {
     promise: 3,
-    needs: "freezes",
+    needs: ["freezes"],
     plant: () => ({
       outbox: (real, ground) =>
         altered(real, {
@@ -58,12 +58,12 @@ export const BUGS = {
   },
   "work of dead processes that is not queued again": {
     promise: 2,
-    needs: "deaths",
+    needs: ["deaths", "destinations"],
     plant: () => ({ outbox: (real) => altered(real, { recover: () => Promise.resolve(0) }) }),
   },
   "a message that is sent twice": {
     promise: 3,
-    needs: "nothing",
+    needs: [],
     plant: () => {
       const isHit = everyThird();
       return {
@@ -79,14 +79,14 @@ export const BUGS = {
   },
   "a claim whose order is turned around": {
     promise: 4,
-    needs: "nothing",
+    needs: [],
     plant: () => ({
       outbox: (real) => altered(real, { claim: async (request) => (await real.claim(request)).toReversed() }),
     }),
   },
   "a claim that takes what others hold": {
     promise: 3,
-    needs: "nothing",
+    needs: [],
     plant: () => ({
       outbox: (real) =>
         altered(real, {
@@ -100,7 +100,7 @@ export const BUGS = {
   },
   "a state that is stored without what it owes": {
     promise: 1,
-    needs: "nothing",
+    needs: [],
     plant: () => {
       const isHit = everyThird();
       return {
@@ -113,7 +113,7 @@ export const BUGS = {
   },
   "a commit that is acknowledged and not stored": {
     promise: 1,
-    needs: "nothing",
+    needs: [],
     plant: () => {
       const isHit = everyThird();
       return {
@@ -123,7 +123,7 @@ export const BUGS = {
   },
   "hooks that a dead process does not fire": {
     promise: 1,
-    needs: "deaths",
+    needs: ["deaths"],
     plant: () => ({
       listener: (real) => ({
         ...real,
@@ -133,14 +133,14 @@ export const BUGS = {
   },
   "runs of dead processes that are not found": {
     promise: 5,
-    needs: "deaths",
+    needs: ["deaths"],
     plant: () => ({
       runs: (real) => ({ ...real, listOpenRuns: () => Promise.resolve([]), listHolders: () => Promise.resolve([]) }),
     }),
   },
   "another key on each attempt": {
     promise: 3,
-    needs: "nothing",
+    needs: [],
     plant: () => ({
       transport: (real) => ({
         ...real,
@@ -150,12 +150,12 @@ export const BUGS = {
   },
   "a secret in the log": {
     promise: 6,
-    needs: "nothing",
+    needs: [],
     plant: () => ({ started: (process, secret) => process.log.info("connected", { url: `https://x/${secret}` }) }),
   },
   "an answer that is stored as it came": {
     promise: 6,
-    needs: "destinations",
+    needs: ["destinations"],
     plant: () => ({
       outbox: (real, { secret }) =>
         altered(real, {
@@ -169,7 +169,7 @@ export const BUGS = {
   },
   "a dead letter without its event": {
     promise: 7,
-    needs: "destinations",
+    needs: ["destinations"],
     plant: () => ({
       outbox: (real) =>
         altered(real, {
@@ -183,7 +183,7 @@ export const BUGS = {
   },
   "a delivery that ends without a reason": {
     promise: 7,
-    needs: "destinations",
+    needs: ["destinations"],
     plant: () => ({
       outbox: (real) =>
         altered(real, {
@@ -197,7 +197,7 @@ export const BUGS = {
   },
   "a delivery that counts as delivered and was not sent": {
     promise: 3,
-    needs: "nothing",
+    needs: [],
     plant: () => {
       const isHit = everyThird();
       return {
@@ -213,7 +213,7 @@ export const BUGS = {
   },
   "a slow destination that holds up the others": {
     promise: 4,
-    needs: "destinations",
+    needs: ["destinations"],
     plant: () => {
       let before: Promise<unknown> = Promise.resolve();
       return {
@@ -225,24 +225,6 @@ export const BUGS = {
             return result;
           },
         }),
-      };
-    },
-  },
-  "a claim whose answer is lost for good": {
-    promise: 2,
-    needs: "nothing",
-    plant: () => {
-      let isFirst = true;
-      return {
-        outbox: (real) =>
-          altered(real, {
-            claim: async (request) => {
-              const claimed = await real.claim(request);
-              if (!isFirst || claimed.length === 0) return claimed;
-              isFirst = false;
-              throw new BellhopError("store_unavailable", { path: "/simulated", reason: "its answer was lost" });
-            },
-          }),
       };
     },
   },

@@ -41,7 +41,7 @@ const DOOMED_ROUNDS = 100;
 const ROUNDS_OF_ONE = 8;
 /** Looks, an hour apart, at something that nobody will ever do anything about. */
 const MOST_IDLE_ROUNDS = 24;
-const ROUND_MS = 60_000;
+const ROUND_MS = 20_000;
 
 /** Runs one simulation from beginning to end and checks what happened. */
 export async function simulate({ seed, steps = DEFAULT_STEPS, sabotage = {}, faults }: Options): Promise<Report> {

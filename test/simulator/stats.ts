@@ -18,6 +18,8 @@ export interface Stats {
   readonly runs: number;
   readonly deaths: number;
   readonly recoveries: number;
+  /** Processes that were taken for dead while they held something, and were not. */
+  readonly undead: number;
   readonly virtualHours: number;
 }
 
@@ -38,6 +40,18 @@ export function statsOf({ entries, deliveries, runs }: Evidence): Stats {
     runs: runs.filter(({ run }) => run !== null).length,
     deaths: times("died"),
     recoveries: entries.filter((entry) => entry.kind === "recovered" && entry.count > 0).length,
+    undead: undeadIn(entries),
     virtualHours: Math.round((entries.at(-1)?.atMs ?? 0) / 360_000) / 10,
   };
+}
+
+function undeadIn(entries: readonly Entry[]): number {
+  const living = new Set<string>();
+  let count = 0;
+  for (const entry of entries) {
+    if (entry.kind === "started") living.add(entry.lease);
+    else if (entry.kind === "died" || entry.kind === "closed") living.delete(entry.lease);
+    else if (entry.kind === "recovered" && entry.count > 0 && living.has(entry.lease)) count += 1;
+  }
+  return count;
 }

@@ -38,12 +38,14 @@ const SAID_CHARS = 4_000;
 export class Processes implements Disposable {
   readonly #parts: ProcessParts;
   readonly #children = new Set<ChildProcess>();
+  #isClosed = false;
 
   constructor(parts: ProcessParts) {
     this.#parts = parts;
   }
 
   start(plan: WorkerPlan, at: KillAt | null): Running {
+    if (this.#isClosed) throw new Error("the proof was stopped");
     const { program, env, clock } = this.#parts;
     const child = spawn(process.execPath, [...process.execArgv, program, "prove"], {
       cwd: plan.home,
@@ -83,6 +85,7 @@ export class Processes implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     for (const child of this.#children) child.kill("SIGKILL");
   }
 }

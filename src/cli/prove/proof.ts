@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,6 +67,13 @@ export async function prove(options: ProofOptions): Promise<Proof> {
   });
   const sink = opened.use(await startSink({ clock, random }));
   const processes = opened.use(new Processes(options));
+  // The person does not wait for what is under way.
+  const onAbort = (): void => {
+    processes[Symbol.dispose]();
+    if (!keep) rmSync(root, { recursive: true, force: true });
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  opened.defer(() => signal.removeEventListener("abort", onAbort));
   const time = new AbortController();
   if (seconds !== null) opened.use(clock.timer(seconds * 1_000, () => time.abort()));
   const startMs = clock.monotonic();

@@ -59,7 +59,7 @@ const DRAIN_STEP_MS = 20 * 60_000;
 const DRAIN_MS = 5_000;
 const MOST_DRAINS = 40;
 
-const EXPECTED = /\bstore_(full|busy)\b|\bstore is full\b|locked|full/i;
+const EXPECTED = /\bcode: store_(full|busy)\b/;
 
 /** One store, from its first opening to the last message. */
 export class Round {
