@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SystemExit } from "../../src/engine/interruption.ts";
 import { newId } from "../../src/base/ids.ts";
 import type { Transition } from "../../src/engine/transition.ts";
@@ -225,32 +225,5 @@ describe("a store that cannot be reached from a task", () => {
     await expect(run).rejects.toBe(failure);
     expect((await test.stored.flowRun("unlucky-outer")).state.type).toBe("CRASHED");
     expect(await test.stored.taskStates("unlucky-outer")).toEqual(["Pending", "Running", "Crashed"]);
-  });
-});
-
-describe("listeners of the process", () => {
-  const count = (): number =>
-    ["exit", "beforeExit", "uncaughtException", "SIGINT", "SIGTERM", "SIGHUP"].reduce(
-      (sum, event) => sum + process.listenerCount(event),
-      0,
-    );
-
-  it("are there only while something runs", async () => {
-    // What ran before in this process may still be on its way out.
-    await turn();
-    const before = count();
-    let during = 0;
-    const counting = flow({ name: "counting" }, async () => {
-      during = count();
-      await noop();
-      return count();
-    });
-
-    const inside = await within(() => counting());
-
-    expect(during).toBe(before + 6);
-    expect(inside).toBe(during);
-    // A signal that came during the last commit is told in the next turn.
-    await vi.waitFor(() => expect(count()).toBeLessThanOrEqual(before));
   });
 });

@@ -26,6 +26,9 @@ const QUIET_TURNS = 3;
 /** A simulation that does more than this at one instant goes round in circles. */
 const MOST_TURNS = 20_000;
 
+/** Who asks for the time more often than this while it stands still never lets go of the process. */
+const MOST_GLANCES = 300_000;
+
 /** Wall clock at the start, epoch milliseconds. */
 export const START_MS = Date.UTC(2026, 0, 1);
 
@@ -41,6 +44,8 @@ export class World {
   #order = 0;
   #nowMs = 0;
   #activity = 0;
+  #glances = 0;
+  #circles: Error | null = null;
 
   constructor(salt: string) {
     this.#salt = salt;
@@ -54,6 +59,15 @@ export class World {
   /** Something is going on: time must not move yet. */
   touch(): void {
     this.#activity += 1;
+  }
+
+  /** Somebody asks for the time. @throws when that goes on for ever, which ends the loop that does it */
+  glance(): void {
+    this.#glances += 1;
+    if (this.#glances < MOST_GLANCES) return;
+    this.#glances = 0;
+    this.#circles = new Error("somebody goes round in circles without ever waiting");
+    throw this.#circles;
   }
 
   at(dueMs: number, fn: () => void, owner: Owner | null = null): Disposable {
@@ -85,6 +99,7 @@ export class World {
     const happening = pop(this.#heap);
     if (happening === undefined) return;
     this.#nowMs = Math.max(this.#nowMs, happening.dueMs);
+    this.#glances = 0;
     const { owner } = happening;
     const happen = () => {
       if (!happening.isCancelled) happening.fn();
@@ -122,6 +137,11 @@ export class World {
   }
 
   async quiet(): Promise<void> {
+    await this.#untilQuiet();
+    if (this.#circles !== null) throw this.#circles;
+  }
+
+  async #untilQuiet(): Promise<void> {
     let still = 0;
     for (let turns = 0; still < QUIET_TURNS; turns += 1) {
       if (turns > MOST_TURNS) throw new Error("the simulation goes round in circles at one instant");
@@ -146,6 +166,7 @@ export class SimClock implements Clock {
   }
 
   now(): number {
+    this.#world.glance();
     return START_MS + Math.floor(this.#world.nowMs + this.offsetMs);
   }
 
