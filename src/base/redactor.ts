@@ -15,6 +15,8 @@ export interface Redactor {
   /** Masks this value from now on, in all its written forms. Values under 5 characters are ignored. */
   register(value: string): void;
   redact(text: string): string;
+  /** Whether a known value stands in the text. */
+  knows(text: string): boolean;
   /** Adds to `found` where known values stand in the text, first one first; they may overlap. */
   find(text: string, found: Span[]): void;
   /** Masks this value no more. */
@@ -117,6 +119,13 @@ export function createRedactor(capacity: number = DEFAULT_CAPACITY): Redactor {
       if (oldest !== undefined) forget(oldest);
     },
     redact: (text) => redactWith([redactor], text),
+    knows(text) {
+      if (known.size === 0) return false;
+      for (let at = index.next(text, 0); at >= 0; at = index.next(text, at + 1)) {
+        if (index.lengthAt(text, at) > 0) return true;
+      }
+      return false;
+    },
     find(text, found) {
       if (known.size === 0) return;
       for (let at = index.next(text, 0); at >= 0; at = index.next(text, at + 1)) {
@@ -187,6 +196,9 @@ export const registerSecret = (value: string): void => processWide.register(valu
  */
 export const redact = (text: string, more?: Redactor): string =>
   redactWith(more === undefined ? EVERYWHERE : [...EVERYWHERE, more], text);
+
+/** Whether {@link redact} would mask anything in the text. */
+export const holdsSecret = (text: string): boolean => processWide.knows(text) || passing.knows(text);
 
 /** Applies {@link redact} to all texts of a JSON value, keys included. */
 export function redactDeep(value: JsonValue): JsonValue {

@@ -12,6 +12,7 @@ import type { Message } from "../channel/message.ts";
 import type { Outcome, Reason } from "../channel/outcome.ts";
 import type { SendResult, Transport } from "../channel/transport.ts";
 import type { TemplateCatalog } from "../templating/catalog.ts";
+import { deepFreeze } from "../templating/deep-freeze.ts";
 import { plainMessage } from "../templating/plain-message.ts";
 import { renderMessage } from "../templating/render.ts";
 import type { RenderedMessage } from "../templating/rendered.ts";
@@ -186,7 +187,7 @@ async function render(payload: RunPayload, { catalog, channel, clock }: Job): Pr
   const { dialect, limits, variants } = channel;
   try {
     // The state is as it was; only the time is now, so that a late message can say so.
-    const context = { ...maskedAgain(payload.context), now: formatMicros(clock.nowMicros()) };
+    const context = deepFreeze({ ...maskedAgain(payload.context), now: formatMicros(clock.nowMicros()) });
     return await renderMessage({ catalog, name: payload.template, variants, dialect, limits, context });
   } catch (error) {
     // Rendering falls back by itself; this is for a bug in it, or a context stored by another version.

@@ -1,5 +1,5 @@
 import type { JsonValue } from "../base/json.ts";
-import { redact } from "../base/redactor.ts";
+import { holdsSecret, redact } from "../base/redactor.ts";
 import { MASK } from "../base/secret.ts";
 
 /** Names under which people keep what must not be shown. */
@@ -23,6 +23,17 @@ export function scrubDeep(value: JsonValue): JsonValue {
       SECRET_NAME.test(key) && item !== null ? MASK : scrubDeep(item),
     ]),
   );
+}
+
+/** Whether {@link scrub} would mask anything in a text of the value, or in a key: much quicker than masking it. */
+export function needsScrub(value: JsonValue): boolean {
+  if (typeof value === "string") return holdsSecret(value) || (value.includes("@") && scrub(value) !== value);
+  if (typeof value !== "object" || value === null) return false;
+  if (isList(value)) return value.some(needsScrub);
+  for (const key in value) {
+    if (holdsSecret(key) || needsScrub(value[key] ?? null)) return true;
+  }
+  return false;
 }
 
 const isList = (value: JsonValue): value is readonly JsonValue[] => Array.isArray(value);

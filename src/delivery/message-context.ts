@@ -9,7 +9,7 @@ import { fit } from "../templating/fit.ts";
 import { summaryOf, titleOf } from "../templating/one-liners.ts";
 import { SEVERITY_LOOK, severityOf } from "../templating/severity.ts";
 import { errorFacts } from "./error-facts.ts";
-import { scrub, scrubDeep } from "./mask.ts";
+import { needsScrub, scrub, scrubDeep } from "./mask.ts";
 
 /** One committed state change, as the engine and the sweep report it. */
 export interface StateChange {
@@ -83,7 +83,11 @@ function scrubFacts(facts: RunFacts): RunFacts {
  * A stored context, masked with what this process knows: more than the one that stored it did, such as the block that the
  * message is sent through. The lines that were cut are made anew from what is masked now.
  */
-export const maskedAgain = (context: RunMessage): RunMessage => finish(context);
+export function maskedAgain(context: RunMessage): RunMessage {
+  const { links: _links, hub: _hub, ...rest } = context;
+  // JSON by its making. What is kept under the name of a secret was masked when it was stored.
+  return needsScrub(rest as unknown as JsonObject) ? finish(context) : context;
+}
 
 function factsOf(change: StateChange, options: ContextOptions, thrown: unknown): RunFacts {
   const { run, to, from } = change;

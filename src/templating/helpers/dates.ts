@@ -12,9 +12,19 @@ const FORMATS_KEPT = 50;
 const LATEST_MS = 8.64e15;
 
 interface ZoneFormats {
-  readonly parts: Intl.DateTimeFormat;
+  readonly offset: Intl.DateTimeFormat;
   /** American English knows the short names of American zones, British English those of European ones. */
-  readonly zones: readonly Intl.DateTimeFormat[];
+  readonly names: readonly Intl.DateTimeFormat[];
+  readonly spans: Map<number, ZoneSpan>;
+}
+
+/** What holds in a zone at an instant. */
+interface ZoneSpan {
+  readonly offsetMs: number;
+  /** `+02:00`. */
+  readonly offset: string;
+  /** `CEST`; found when it is first asked for. */
+  name?: string;
 }
 
 const byZone = new Map<string, ZoneFormats>();
@@ -25,21 +35,11 @@ function formatsOf(zone: string, scope: RenderScope): ZoneFormats {
   if (known !== undefined) return known;
   try {
     const made = {
-      parts: new Intl.DateTimeFormat("en", {
-        timeZone: zone,
-        hourCycle: "h23",
-        year: "numeric",
-        month: "2-digit",
-        day: "2-digit",
-        hour: "2-digit",
-        minute: "2-digit",
-        second: "2-digit",
-        weekday: "short",
-        timeZoneName: "longOffset",
-      }),
-      zones: ["en-US", "en-GB"].map(
+      offset: new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" }),
+      names: ["en-US", "en-GB"].map(
         (locale) => new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" }),
       ),
+      spans: new Map<number, ZoneSpan>(),
     };
     if (byZone.size < FORMATS_KEPT) byZone.set(zone, made);
     return made;
@@ -50,33 +50,82 @@ function formatsOf(zone: string, scope: RenderScope): ZoneFormats {
   }
 }
 
-function zoneName({ zones }: ZoneFormats, ms: number): string {
-  const names = zones.map((zone) => zone.formatToParts(ms).find(({ type }) => type === "timeZoneName")?.value ?? "");
+/** Since 2000 no zone has changed its offset but at a whole quarter of an hour. Source: IANA time zone data base, 2026a. */
+const QUARTER_MS = 900_000;
+const QUARTERS_SINCE_MS = Date.UTC(2000);
+const SPANS_KEPT = 1_000;
+
+/** Asking `Intl` takes 20 µs, so it is asked once for each quarter of an hour. */
+function spanAt(formats: ZoneFormats, ms: number): ZoneSpan {
+  const { spans } = formats;
+  if (ms < QUARTERS_SINCE_MS) return readSpan(formats, ms);
+  const quarter = Math.floor(ms / QUARTER_MS);
+  let span = spans.get(quarter);
+  if (span === undefined) {
+    span = readSpan(formats, ms);
+    if (spans.size >= SPANS_KEPT) spans.clear();
+    spans.set(quarter, span);
+  }
+  return span;
+}
+
+function readSpan({ offset: format }: ZoneFormats, ms: number): ZoneSpan {
+  const offset = zoneNameIn(format, ms).replace("GMT", "") || "+00:00";
+  const [hours = "", minutes = "0", seconds = "0"] = offset.slice(1).split(":");
+  const distance = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
+  return { offset, offsetMs: (offset.startsWith("-") ? -distance : distance) * 1_000 };
+}
+
+const zoneNameIn = (format: Intl.DateTimeFormat, ms: number): string =>
+  format.formatToParts(ms).find(({ type }) => type === "timeZoneName")?.value ?? "";
+
+function readName({ names: formats }: ZoneFormats, ms: number): string {
+  const names = formats.map((format) => zoneNameIn(format, ms));
   return names.find((name) => !/^GMT[+-]/.test(name)) ?? names[0] ?? "";
 }
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"] as const;
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"] as const;
+
+const digits = (value: number, length: number): string => String(value).padStart(length, "0");
 
 /** Formats an instant with the tokens `yyyy MM dd HH mm ss SSS EEE MMM z ZZ`; everything else is literal. */
 function formatInstant(ms: number, format: string, zone: string, scope: RenderScope): string {
   const formats = formatsOf(zone, scope);
-  const parts: Record<string, string> = {};
-  for (const { type, value } of formats.parts.formatToParts(ms)) parts[type] = value;
-  const read = (name: string): string => parts[name] ?? "";
-  const tokens: Readonly<Record<string, () => string>> = {
-    yyyy: () => read("year").padStart(4, "0"),
-    MM: () => read("month"),
-    MMM: () => MONTHS[Number(read("month")) - 1] ?? "",
-    dd: () => read("day"),
-    EEE: () => read("weekday"),
-    HH: () => read("hour"),
-    mm: () => read("minute"),
-    ss: () => read("second"),
-    SSS: () => String(((ms % 1_000) + 1_000) % 1_000).padStart(3, "0"),
-    ZZ: () => read("timeZoneName").replace("GMT", "") || "+00:00",
-    z: () => zoneName(formats, ms),
+  const span = spanAt(formats, ms);
+  // Within a day of the last instant there is, the zone's time would be none.
+  const local = new Date(Math.max(-LATEST_MS, Math.min(LATEST_MS, ms + span.offsetMs)));
+  const token = (name: string): string => {
+    switch (name) {
+      case "yyyy": {
+        const year = local.getUTCFullYear();
+        // Years before the first are counted back from it: there is none with the number 0.
+        return digits(year > 0 ? year : 1 - year, 4);
+      }
+      case "MM":
+        return digits(local.getUTCMonth() + 1, 2);
+      case "MMM":
+        return MONTHS[local.getUTCMonth()] ?? "";
+      case "dd":
+        return digits(local.getUTCDate(), 2);
+      case "EEE":
+        return DAYS[local.getUTCDay()] ?? "";
+      case "HH":
+        return digits(local.getUTCHours(), 2);
+      case "mm":
+        return digits(local.getUTCMinutes(), 2);
+      case "ss":
+        return digits(local.getUTCSeconds(), 2);
+      case "SSS":
+        return digits(local.getUTCMilliseconds(), 3);
+      case "ZZ":
+        return span.offset;
+      default:
+        span.name ??= readName(formats, ms);
+        return span.name;
+    }
   };
-  return format.replaceAll(TOKENS, (token) => tokens[token]?.() ?? token);
+  return format.replaceAll(TOKENS, token);
 }
 
 /** Epoch milliseconds of an ISO text or of seconds given as a number. */

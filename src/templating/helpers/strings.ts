@@ -37,6 +37,8 @@ function wholeNumber(name: string, value: unknown, scope: RenderScope): number |
 
 /** The first `count` grapheme clusters; stops reading there. */
 function head(text: string, count: number): string {
+  // A cluster has at least one unit.
+  if (text.length <= count) return text;
   let taken = 0;
   for (const { index } of graphemes(text)) {
     if (taken === count) return text.slice(0, index);
