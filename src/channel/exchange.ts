@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
-import type { Clock } from "../base/clock.ts";
 import { killPoint } from "../base/kill-points.ts";
+import type { Stoppable } from "./exchange-watch.ts";
 
 /** Longest part of an answer that is read. Unit: bytes. */
 const MAX_RESPONSE_BYTES = 65_536;
@@ -22,8 +22,8 @@ export type HttpResult =
   | { readonly kind: "stopped"; readonly by: "deadline" | "caller" | "shutdown"; readonly written: boolean };
 
 export interface ExchangeOptions {
-  readonly clock: Clock;
-  readonly timeoutMs: number;
+  /** On the monotonic clock, milliseconds. */
+  readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
   readonly onSettled: (exchange: Exchange, result: HttpResult) => void;
 }
@@ -33,9 +33,10 @@ export interface ExchangeOptions {
  * with who stopped it; whatever comes later is dropped. A stop settles at once, also while the request still waits for
  * a connection, and frees the connection.
  */
-export class Exchange implements Dispatcher.DispatchHandler {
-  readonly #options: ExchangeOptions;
-  readonly #deadline: Disposable;
+export class Exchange implements Dispatcher.DispatchHandler, Stoppable {
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly #onSettled: ExchangeOptions["onSettled"];
   #controller: Dispatcher.DispatchController | undefined;
   #settled = false;
   #status = 0;
@@ -44,13 +45,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor(options: ExchangeOptions) {
-    this.#options = options;
-    this.#deadline = options.clock.timer(options.timeoutMs, () => this.stop("deadline"));
-    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+  constructor({ deadlineMs, signal, onSettled }: ExchangeOptions) {
+    this.deadlineMs = deadlineMs;
+    this.signal = signal;
+    this.#onSettled = onSettled;
   }
-
-  readonly #onAbort = (): void => this.stop("caller");
 
   stop(by: "deadline" | "caller" | "shutdown"): void {
     if (this.#settled) return;
@@ -117,9 +116,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #settle(result: HttpResult): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#deadline[Symbol.dispose]();
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#options.onSettled(this, result);
+    this.#onSettled(this, result);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   systemResolver,
   type Resolver,
 } from "./address-guard.ts";
+import { ExchangeWatch } from "./exchange-watch.ts";
 import { Exchange, type HttpResult } from "./exchange.ts";
 import { loadUndici } from "./undici-parts.ts";
 
@@ -19,6 +20,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 4_000;
 /** Open connections per origin. */
 const CONNECTIONS = 8;
+/** Addresses whose parts are kept: reading one takes a tenth of a request. */
+const TARGETS_KEPT = 1_000;
 
 /** What decides which connections a request may share with others. */
 interface ConnectPolicy {
@@ -60,7 +63,8 @@ export interface HttpClientOptions {
 /** Opens a client; nothing is loaded or connected before the first request. Disposing stops what is in flight. */
 export function openHttpClient({ clock, version, env = {}, resolve = systemResolver }: HttpClientOptions): HttpClient {
   const agents = new Map<string, Promise<Dispatcher>>();
-  const inFlight = new Set<Exchange>();
+  const watch = new ExchangeWatch(clock);
+  const targets = new Map<string, Target>();
   const userAgent = `Bellhop/${version}`;
   const proxies = proxiesOf(env);
   let closed = false;
@@ -75,29 +79,32 @@ export function openHttpClient({ clock, version, env = {}, resolve = systemResol
     return agent;
   };
 
-  const dispatch = (agent: Dispatcher, url: URL, request: HttpRequest): Promise<HttpResult> =>
+  const targetOf = (url: string): Target => {
+    let target = targets.get(url);
+    if (target === undefined) {
+      target = readTarget(url);
+      if (targets.size >= TARGETS_KEPT) targets.clear();
+      targets.set(url, target);
+    }
+    return target;
+  };
+
+  const dispatch = (agent: Dispatcher, { origin, path }: Target, request: HttpRequest): Promise<HttpResult> =>
     new Promise((settle) => {
       const exchange = new Exchange({
-        clock,
-        timeoutMs: request.timeoutMs,
+        deadlineMs: clock.monotonic() + request.timeoutMs,
         signal: request.signal,
         onSettled: (done, result) => {
-          inFlight.delete(done);
+          watch.remove(done);
           settle(result);
         },
       });
-      inFlight.add(exchange);
-      const headers = {
-        "user-agent": userAgent,
-        accept: "application/json, text/plain;q=0.9, */*;q=0.1",
-        ...request.headers,
-      };
+      watch.add(exchange);
+      const { method, body, headers: own } = request;
+      const headers = { "user-agent": userAgent, accept: "application/json, text/plain;q=0.9, */*;q=0.1", ...own };
       try {
         killPoint("connect:before");
-        agent.dispatch(
-          { origin: url.origin, path: url.pathname + url.search, method: request.method, headers, body: request.body },
-          exchange,
-        );
+        agent.dispatch({ origin, path, method, headers, body }, exchange);
         killPoint("write:after");
       } catch (error) {
         exchange.refuse(error);
@@ -109,25 +116,40 @@ export function openHttpClient({ clock, version, env = {}, resolve = systemResol
       if (closed) return { kind: "stopped", by: "shutdown", written: false };
       if (request.signal?.aborted === true) return { kind: "stopped", by: "caller", written: false };
       try {
-        const url = new URL(request.url);
-        checkUrl(url, request.policy.allowPrivate);
-        const agent = await agentFor(request.policy);
+        const { policy } = request;
+        const target = targetOf(request.url);
+        if (!policy.allowPrivate) checkLiteral(target.host);
+        const agent = await agentFor(policy);
         // Behind a proxy the connection to the target is not ours, so its name is checked here instead.
-        if (proxies !== undefined && !request.policy.allowPrivate)
-          await resolveChecked(bareHost(url.hostname), resolve, false);
+        if (proxies !== undefined && !policy.allowPrivate) await resolveChecked(target.host, resolve, false);
         if (closed) return { kind: "stopped", by: "shutdown", written: false };
-        return await dispatch(agent, url, request);
+        return await dispatch(agent, target, request);
       } catch (error) {
         return { kind: "failure", error, written: false };
       }
     },
     async [Symbol.asyncDispose]() {
       closed = true;
-      for (const exchange of inFlight) exchange.stop("shutdown");
+      watch.stopAll("shutdown");
       const open = await Promise.allSettled(agents.values());
       await Promise.all(open.filter((agent) => agent.status === "fulfilled").map((agent) => agent.value.destroy()));
     },
   };
+}
+
+/** An address as a connection needs it. */
+interface Target {
+  readonly origin: string;
+  readonly path: string;
+  /** Without the brackets of an IPv6 literal. */
+  readonly host: string;
+}
+
+/** @throws unsupported_scheme, invalid_address; a TypeError for what is no address */
+function readTarget(text: string): Target {
+  const url = new URL(text);
+  checkUrl(url, true);
+  return { origin: url.origin, path: url.pathname + url.search, host: bareHost(url.hostname) };
 }
 
 interface Proxies {

@@ -13,7 +13,7 @@ export const openHttpExecutor = (client: HttpClient): Executor<"http"> => ({
     const result = await client.request({
       method: plan.method,
       url: plan.url,
-      headers: { ...(contentType === undefined ? {} : { "content-type": contentType }), ...lowerCased(plan.headers) },
+      headers: headersOf(contentType, plan.headers),
       body: text,
       timeoutMs,
       policy: { allowPrivate: plan.allowPrivateUrls ?? true, ...plan.tls },
@@ -31,8 +31,16 @@ function serialize(body: HttpPlan["body"]): { readonly text: string | null; read
   return { text: new URLSearchParams(body.value).toString(), contentType: "application/x-www-form-urlencoded" };
 }
 
-const lowerCased = (headers: Readonly<Record<string, string>> = {}): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+/** In lower case; what a channel sets itself wins. */
+function headersOf(contentType: string | undefined, own: HttpPlan["headers"] = {}): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (contentType !== undefined) headers["content-type"] = contentType;
+  for (const name in own) {
+    const value = own[name];
+    if (value !== undefined) headers[name.toLowerCase()] = value;
+  }
+  return headers;
+}
 
 /** The client's result as an answer to judge, or as the outcome that it is. */
 export function toExecuted(result: HttpResult, timeoutMs: number): Executed {

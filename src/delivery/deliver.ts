@@ -12,7 +12,7 @@ import type { Message } from "../channel/message.ts";
 import type { Outcome, Reason } from "../channel/outcome.ts";
 import type { SendResult, Transport } from "../channel/transport.ts";
 import type { TemplateCatalog } from "../templating/catalog.ts";
-import { deepFreeze } from "../templating/deep-freeze.ts";
+import { plainContext } from "../templating/plain-context.ts";
 import { plainMessage } from "../templating/plain-message.ts";
 import { renderMessage } from "../templating/render.ts";
 import type { RenderedMessage } from "../templating/rendered.ts";
@@ -98,7 +98,7 @@ interface Job extends DeliverParts {
 }
 
 async function attemptOnce(job: Job): Promise<SendResult> {
-  const { delivery, context, transport, block, signal } = job;
+  const { delivery, transport, block, signal } = job;
   if (signal.aborted)
     return unsent({ kind: "retry", reason: "cancelled", detail: "the process is ending", ambiguous: false });
   if (delivery.unreadable !== undefined)
@@ -111,7 +111,7 @@ async function attemptOnce(job: Job): Promise<SendResult> {
   const { only, notice, degrade } = payload;
   const noticed = notice === undefined ? message : withNotice(message, notice, job.channel.dialect);
   const addressed = only === undefined ? noticed : { ...noticed, only };
-  const result = await withBlockContext(context, () => sendThrough(block, addressed, { transport, signal, degrade }));
+  const result = await sendThrough(block, addressed, { transport, signal, degrade });
   if (result.outcome.kind !== "delivered" || remarks.length === 0) return result;
   return { ...result, outcome: { ...result.outcome, warnings: [...remarks, ...(result.outcome.warnings ?? [])] } };
 }
@@ -187,7 +187,7 @@ async function render(payload: RunPayload, { catalog, channel, clock }: Job): Pr
   const { dialect, limits, variants } = channel;
   try {
     // The state is as it was; only the time is now, so that a late message can say so.
-    const context = deepFreeze({ ...maskedAgain(payload.context), now: formatMicros(clock.nowMicros()) });
+    const context = plainContext({ ...maskedAgain(payload.context), now: formatMicros(clock.nowMicros()) });
     return await renderMessage({ catalog, name: payload.template, variants, dialect, limits, context });
   } catch (error) {
     // Rendering falls back by itself; this is for a bug in it, or a context stored by another version.

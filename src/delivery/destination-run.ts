@@ -19,10 +19,10 @@ import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
 const PARALLEL = 16;
 
 /** Most deliveries claimed at once. After a crash, all that were claimed count as uncertain, so keep it modest. */
-const CLAIM = 64;
+const CLAIM = 96;
 
 /** Claim again when fewer than this share of a whole claim wait, so that sending does not pause for the store. */
-const LOW_WATER = 0.5;
+const LOW_WATER = 0.25;
 
 /** Step of the back-off, 200 to 400 ms, after which a failed claim is made again. */
 const CLAIM_BACKOFF_STEP = 4;
@@ -189,6 +189,7 @@ export class DestinationRun {
       if (limit === 0 || this.#stopped || this.#isPaused()) return;
       const nowMs = clock.now();
       killPoint("claim:before");
+      this.#parts.settle.flush();
       const claimed = await outbox.claim({ destination: this.#destination, leaseId, nowMs, limit });
       killPoint("claim:after");
       this.#short = claimed.length < limit;

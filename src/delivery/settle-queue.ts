@@ -15,8 +15,8 @@ const LARGEST_BATCH = 512;
  * While other attempts are out, results gather for this long before they are written: a commit costs a flush of the disk,
  * and blocks the event loop meanwhile. Nothing waits for it but the next message of the same subject.
  */
-const GATHER_MS = 4;
-const GATHER_ENOUGH = 64;
+const GATHER_MS = 10;
+const GATHER_ENOUGH = 128;
 
 /** Tries per result when the dispatcher stops; what is left then stays `sending`, and is recovered as uncertain. */
 const LAST_TRIES = 3;
@@ -59,6 +59,8 @@ export class SettleQueue implements AsyncDisposable {
   #batchSize = LARGEST_BATCH;
   #failures = 0;
   #writing: Promise<void> | undefined;
+  /** Resolved to end the gathering early. */
+  #gathered: PromiseWithResolvers<void> | undefined;
   #order = 0;
   /** Order of the newest health that was written of a destination: a result that comes late brings an older one. */
   readonly #healthOrders = new Map<string, number>();
@@ -73,14 +75,21 @@ export class SettleQueue implements AsyncDisposable {
     const order = this.#order;
     return new Promise((done) => {
       this.#waiting.push({ settlement, health, order, done });
+      if (this.#waiting.length >= GATHER_ENOUGH) this.flush();
       this.#writing ??= this.#writeAll();
     });
+  }
+
+  /** Writes what has gathered in this turn: whoever writes anyway lets the results share the transaction. */
+  flush(): void {
+    this.#gathered?.resolve();
   }
 
   /** Results that come later are still taken, and tried a few times each. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#failures = 0;
     this.#closing.abort();
+    this.flush();
     await this.#writing;
   }
 
@@ -99,10 +108,12 @@ export class SettleQueue implements AsyncDisposable {
 
   async #gather(): Promise<void> {
     const { clock, traffic } = this.#parts;
-    const { signal } = this.#closing;
-    if (traffic.out === 0 || this.#waiting.length >= GATHER_ENOUGH || this.#failures > 0 || signal.aborted) return;
-    // An abort only ends the wait early.
-    await clock.sleep(GATHER_MS, signal).catch(() => undefined);
+    if (traffic.out === 0 || this.#waiting.length >= GATHER_ENOUGH || this.#failures > 0 || this.#closing.signal.aborted)
+      return;
+    this.#gathered = Promise.withResolvers();
+    using _timer = clock.timer(GATHER_MS, this.#gathered.resolve);
+    await this.#gathered.promise;
+    this.#gathered = undefined;
   }
 
   async #writeBatch(): Promise<void> {

@@ -1,12 +1,12 @@
 import { type Candidate, candidatesFor } from "./candidates.ts";
 import type { RunMessage } from "./context.ts";
 import { bodyDialectOf, fromText } from "./convert.ts";
-import { deepFreeze } from "./deep-freeze.ts";
 import { type Draft, draftOf, quietSlackText } from "./draft.ts";
 import type { Engine } from "./engine.ts";
 import { emergencyText } from "./emergency.ts";
 import { escapeHeader } from "./escape.ts";
 import { fit } from "./fit.ts";
+import { asPlain } from "./plain-context.ts";
 import type { PreparedVariant } from "./prepare.ts";
 import { prepared } from "./prepared-cache.ts";
 import type { RenderRequest } from "./render-request.ts";
@@ -23,7 +23,7 @@ interface Fitted {
 
 /** Tries one candidate after the other; what the first failure was is kept for the record. */
 export function renderNow(request: RenderRequest, engine: Engine): RenderedMessage {
-  const context = frozen(request.context);
+  const context = asPlain(request.context);
   const { list, problem } = candidatesFor(request);
   let failure = problem;
   for (let index = 0; index < list.length; index += 1) {
@@ -47,17 +47,6 @@ export function renderNow(request: RenderRequest, engine: Engine): RenderedMessa
 }
 
 const NO_NOTES: readonly string[] = [];
-
-/** Contexts that were found frozen: asking once is cheaper than asking V8 about every member each time. */
-const seenFrozen = new WeakSet<RunMessage>();
-
-/** The context itself when it is frozen, else a frozen copy: plain data without prototypes, getters or functions. */
-function frozen(context: RunMessage): RunMessage {
-  if (seenFrozen.has(context)) return context;
-  if (!Object.isFrozen(context)) return deepFreeze(structuredClone(context));
-  seenFrozen.add(context);
-  return context;
-}
 
 function fitVariant(
   variant: PreparedVariant,

@@ -20,7 +20,7 @@ export interface RenderRequest {
   readonly variants?: readonly string[] | undefined;
   readonly dialect: Dialect;
   readonly limits: RenderLimits;
-  /** Plain JSON. Frozen, it is used as it is; else it is copied and the copy frozen. */
+  /** Plain JSON. Frozen, or from `plainContext`, it is used as it is; else it is copied and the copy frozen. */
   readonly context: RunMessage;
   /** What a path that does not exist prints; default `warn`: nothing, and a warning on the message. */
   readonly missing?: MissingPolicy | undefined;

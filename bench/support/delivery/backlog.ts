@@ -1,6 +1,5 @@
 import { cpSync } from "node:fs";
 import { newId } from "../../../src/base/ids.ts";
-import { Block } from "../../../src/block/block.ts";
 import { withBlockContext } from "../../../src/block/ambient.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { type Core, openCore } from "../../../src/core.ts";
@@ -97,6 +96,3 @@ export function copyHome(home: Home): Home {
   cpSync(home.path, copy.path, { recursive: true });
   return copy;
 }
-
-/** Loads the block type, which nothing else of a backlog does. */
-export const registered: typeof Block = BenchWebhook;

@@ -12,7 +12,7 @@ export interface Claim {
 }
 
 /** Fewest candidates looked at in one query. */
-const SMALLEST_PAGE = 64;
+const SMALLEST_PAGE = 16;
 
 /**
  * Up to so many due deliveries are read and sorted here. More are read in the order of an index, which has to skip what
@@ -99,7 +99,9 @@ export function claim(db: Database, request: Claim): DeliveryRow[] {
   // Chosen first and taken then, so that what is taken does not look like something unfinished to the choice.
   const seqs = new Taking(db, request, flying.length > 0).choose();
   if (seqs.length === 0) return [];
-  const rows = new Map(db.all(sql.CLAIM, leaseId, nowMs, JSON.stringify(seqs)).map((row) => [row.seq, row]));
+  const list = JSON.stringify(seqs);
+  db.run(sql.CLAIM, leaseId, nowMs, list);
+  const rows = new Map(db.all(sql.CLAIMED, list, leaseId).map((row) => [row.seq, row]));
   killPoint("claim:inside");
   return seqs.flatMap((seq) => rows.get(seq) ?? []);
 }

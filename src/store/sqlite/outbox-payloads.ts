@@ -48,18 +48,46 @@ export async function toDeliveries(rows: readonly DeliveryRow[], keys: PayloadKe
   return rows.map((row) => toDelivery(row, keys));
 }
 
+/** Field by field: rows of the database are slow to copy as a whole, and this is done for every message. */
 function toDelivery(row: DeliveryRow, keys: PayloadKeys | undefined): Delivery {
-  const { payload, payloadKey, content, uncertain, coalesces, ...rest } = row;
-  const delivery = { ...rest, uncertain: uncertain === 1, coalesce: coalesces === 1 ? ("latest" as const) : null };
+  const delivery = {
+    seq: row.seq,
+    id: row.id,
+    dedupKey: row.dedupKey,
+    origin: row.origin,
+    status: row.status,
+    destination: row.destination,
+    subject: row.subject,
+    severity: row.severity,
+    flowRunId: row.flowRunId,
+    taskRunId: row.taskRunId,
+    stateId: row.stateId,
+    attempts: row.attempts,
+    nextAttemptAtMs: row.nextAttemptAtMs,
+    leaseId: row.leaseId,
+    reason: row.reason,
+    detail: row.detail,
+    providerId: row.providerId,
+    uncertain: row.uncertain === 1,
+    createdAtMs: row.createdAtMs,
+    updatedAtMs: row.updatedAtMs,
+    expiresAtMs: row.expiresAtMs,
+    coalesce: row.coalesces === 1 ? ("latest" as const) : null,
+    payload: EMPTY,
+  };
+  const { payloadKey, content } = row;
   if (payloadKey === null || typeof content === "string" || content === null) {
     // Bytes come with a key only.
-    return { ...delivery, payload: parsed(typeof content === "string" ? content : payload) };
+    delivery.payload = parsed(typeof content === "string" ? content : row.payload);
+    return delivery;
   }
   const opened = keys?.open({ key: payloadKey, bytes: content }, row.id) ?? { problem: "this process has no keys" };
-  return "text" in opened
-    ? { ...delivery, payload: parsed(opened.text) }
-    : { ...delivery, payload: {}, unreadable: opened.problem };
+  if (!("text" in opened)) return { ...delivery, unreadable: opened.problem };
+  delivery.payload = parsed(opened.text);
+  return delivery;
 }
+
+const EMPTY: JsonObject = {};
 
 /** Written by toJson() from a value of this type. */
 const parsed = (payload: string): JsonObject => JSON.parse(payload) as JsonObject;

@@ -98,10 +98,17 @@ export const LINE = query<[destination: string, subject: string, limit: number],
    where destination = ? and subject = ? and is_open = 1 order by seq limit ?`,
 );
 
-/** Primary key. The rows come in no particular order. */
-export const CLAIM = query<[leaseId: string, nowMs: number, seqs: string], DeliveryRow>(
+const DELIVERIES = `select ${DELIVERY_COLUMNS} from deliveries`;
+
+/** Primary key. */
+export const CLAIM = query<[leaseId: string, nowMs: number, seqs: string]>(
   `update deliveries not indexed set status = 'sending', lease_id = ?, updated_at_ms = ?
-   where seq in (select value from json_each(?)) and status = 'queued' returning ${DELIVERY_COLUMNS}`,
+   where seq in (select value from json_each(?)) and status = 'queued'`,
+);
+
+/** Primary key. In order of `seq`. Reading them again is quicker than \`returning\`, which copies each row first. */
+export const CLAIMED = query<[seqs: string, leaseId: string], DeliveryRow>(
+  `${DELIVERIES} where seq in (select value from json_each(?)) and status = 'sending' and lease_id = ?`,
 );
 
 /** Unique index on id. */
@@ -242,7 +249,6 @@ export const GIVEN_UP = query<[...Narrowing, status: string], { seq: number }>(
    where status = ?6 and ${GIVEN_UP_ONLY} and ${NARROWED} order by seq`,
 );
 
-const DELIVERIES = `select ${DELIVERY_COLUMNS} from deliveries`;
 
 /** Unique index on id. */
 export const READ = query<[id: string], DeliveryRow>(`${DELIVERIES} where id = ?`);
