@@ -17,6 +17,7 @@ import { recordsInside } from "./engine/result-plan.ts";
 import { setRunSource } from "./engine/run-source.ts";
 import { declaredDeliveries } from "./hooks/declared.ts";
 import { holdLease } from "./hooks/lease.ts";
+import { LeaseWatch } from "./hooks/lease-watch.ts";
 import { runServices } from "./hooks/services.ts";
 import { sweepDeadRuns, type SweepReport } from "./hooks/sweep.ts";
 import { startSweeper } from "./hooks/sweeper.ts";
@@ -39,7 +40,10 @@ export interface Hub extends Core {
   readonly dispatcher: Dispatcher;
   /** Sends what is due and waits for it; what is due later stays for the next process. */
   drain(options?: { readonly deadlineMs?: number }): Promise<DrainReport>;
-  /** Declares the runs of dead processes Crashed and queues what they were sending. */
+  /**
+   * Declares the runs of dead processes Crashed and queues what they were sending. Of a process on another machine, what
+   * this one has seen of its heartbeats decides, else the clocks of both: it is dead after 30 s without one.
+   */
   sweep(): Promise<SweepReport>;
   /** For the listener of the process's end, where nothing can wait: stores what is held back and closes. */
   closeSync(): void;
@@ -94,8 +98,10 @@ async function startHub(core: Core, ports: HubPorts): Promise<Hub> {
     finish: () => finish(),
   };
   const { leases, outbox } = store;
-  const services = runServices({ runs, leases, leaseId: lease.id, clock, log, listeners: [declared], control });
-  const sweep = () => sweepDeadRuns({ leases, runs, outbox, listeners: [declared], clock, leaseId: lease.id, log });
+  const watch = new LeaseWatch(clock);
+  const services = runServices({ runs, leases, leaseId: lease.id, clock, log, listeners: [declared], control, watch });
+  const parts = { leases, runs, outbox, listeners: [declared], clock, leaseId: lease.id, log, watch };
+  const sweep = (byClocks: boolean) => sweepDeadRuns({ ...parts, byClocks });
   const sweeper = building.use(startSweeper({ sweep, rescan: () => dispatcher.rescan(), services, clock, log }));
   const owned = building.move();
   let isDraining = false;

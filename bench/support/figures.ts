@@ -10,7 +10,7 @@ export interface Figure {
   /** value / raw. */
   readonly ratio: number | null;
   readonly runs: number;
-  /** Distance between the quartiles, as a share of the median. */
+  /** Distance between the quartiles, as a share of the median; of a change in per cent, the distance itself. */
   readonly spread: number;
 }
 
@@ -43,7 +43,7 @@ export function figure(
     raw: raw === null ? null : rounded(raw),
     ratio: raw === null ? null : rounded(value / raw),
     runs: samples.length,
-    spread: value === 0 ? 0 : rounded((quantile(samples, 0.75) - quantile(samples, 0.25)) / value),
+    spread: value === 0 ? 0 : rounded((quantile(samples, 0.75) - quantile(samples, 0.25)) / (unit === "%" ? 100 : value)),
   };
 }
 

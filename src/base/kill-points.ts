@@ -27,6 +27,8 @@ export const KILL_POINTS = [
   "claim:inside",
   "claim:after",
   "attempt:before",
+  "begin:before",
+  "begin:after",
   "load:before",
   "load:after",
   "render:before",

@@ -33,17 +33,24 @@ export function channelOf(block: object): AnyChannel {
   return definition;
 }
 
-/** One attempt to send a finished message through a block. A failed send is a value, never an exception. */
-export function sendThrough(block: object, message: Message, options: SendThroughOptions): Promise<SendResult> {
-  return options.transport.send({
-    channel: channelOf(block),
-    config: ownFields(classOf(block), block),
-    message,
-    label: labelOf(block),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.degrade === undefined ? {} : { degrade: options.degrade }),
-  });
+/** Sends through one block. A failed send is a value, never an exception. */
+export type Sender = (message: Message, options: SendThroughOptions) => Promise<SendResult>;
+
+/** A sender for many messages: the block's values are read once, now. @throws as {@link channelOf} */
+export function openSender(block: object): Sender {
+  const through = { channel: channelOf(block), config: ownFields(classOf(block), block), label: labelOf(block) };
+  return (message, { transport, signal, degrade }) =>
+    transport.send({
+      ...through,
+      message,
+      ...(signal === undefined ? {} : { signal }),
+      ...(degrade === undefined ? {} : { degrade }),
+    });
 }
+
+/** One attempt to send a finished message through a block. */
+export const sendThrough = (block: object, message: Message, options: SendThroughOptions): Promise<SendResult> =>
+  openSender(block)(message, options);
 
 /** How deliveries to a block are handled beyond its channel's own rules. */
 export interface Handling {

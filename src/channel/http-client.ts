@@ -18,8 +18,11 @@ import { loadUndici } from "./undici-parts.ts";
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Below the 5 s after which common servers close idle connections, so that no request is written to a dying one. */
 const KEEP_ALIVE_MS = 4_000;
-/** Open connections per origin. */
-const CONNECTIONS = 8;
+/**
+ * Open connections per origin, opened as they are needed. Four times what one destination has out at once: one that hangs
+ * must not keep others on the same host waiting.
+ */
+const CONNECTIONS = 64;
 /** Addresses whose parts are kept: reading one takes a tenth of a request. */
 const TARGETS_KEPT = 1_000;
 

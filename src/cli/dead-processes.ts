@@ -1,16 +1,12 @@
 import type { Clock } from "../base/clock.ts";
-import { isProcessAlive } from "../hooks/process-identity.ts";
-import { LEASE_EXPIRY_MS } from "../hooks/sweep.ts";
+import { deadAmong } from "../hooks/lease-watch.ts";
 import type { Core } from "../core.ts";
 import type { FlowRunRecord } from "../runs/flow-run.ts";
 import type { Lease } from "../runs/lease-store.ts";
 import type { Output } from "./output.ts";
 
 /** Whether the next sweep will take the process of this lease for dead. */
-export function isDead(lease: Lease, clock: Clock): boolean {
-  const alive = isProcessAlive(lease, clock);
-  return alive === undefined ? clock.now() - lease.heartbeatAtMs > LEASE_EXPIRY_MS : !alive;
-}
+export const isDead = (lease: Lease, clock: Clock): boolean => deadAmong([lease], { clock }).length > 0;
 
 /** Commands that only look do not sweep; without this remark a run whose process is gone would look alive. */
 export async function noteAbandoned(

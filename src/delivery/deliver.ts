@@ -6,7 +6,7 @@ import { redact } from "../base/redactor.ts";
 import { type BlockContext, withBlockContext } from "../block/ambient.ts";
 import { Block } from "../block/block.ts";
 import { directMessage } from "../block/direct-message.ts";
-import { channelOf, handlingOf, sendThrough } from "../block/send.ts";
+import { channelOf, handlingOf, openSender, type Sender } from "../block/send.ts";
 import type { RetryProfileName } from "../channel/channel.ts";
 import type { Message } from "../channel/message.ts";
 import type { Outcome, Reason } from "../channel/outcome.ts";
@@ -44,8 +44,10 @@ export function openDeliver(parts: DeliverParts): Deliver {
         const block = await withBlockContext(parts.context, () => Block.load(destination));
         killPoint("load:after");
         const channel = channelOf(block);
+        const { catalog, transport, clock } = parts;
+        const send = openSender(block);
         const attempt: OpenDestination["attempt"] = (delivery, signal) =>
-          attemptOnce({ ...parts, block, channel, delivery, signal });
+          attemptOnce({ catalog, transport, clock, send, channel, delivery, signal });
         const { profile, rate = null } = channel;
         return { profile, rate, attempt, ...handlingOf(block), revision: block.revision };
       } catch (error) {
@@ -90,15 +92,15 @@ function unusable(error: unknown): OpenDestination {
   return { profile: UNUSABLE_PROFILE, rate: null, attempt };
 }
 
-interface Job extends DeliverParts {
-  readonly block: Block;
+interface Job extends Omit<DeliverParts, "context"> {
+  readonly send: Sender;
   readonly channel: Channel;
   readonly delivery: Delivery;
   readonly signal: AbortSignal;
 }
 
 async function attemptOnce(job: Job): Promise<SendResult> {
-  const { delivery, transport, block, signal } = job;
+  const { delivery, transport, send, signal } = job;
   if (signal.aborted)
     return unsent({ kind: "retry", reason: "cancelled", detail: "the process is ending", ambiguous: false });
   if (delivery.unreadable !== undefined)
@@ -111,7 +113,7 @@ async function attemptOnce(job: Job): Promise<SendResult> {
   const { only, notice, degrade } = payload;
   const noticed = notice === undefined ? message : withNotice(message, notice, job.channel.dialect);
   const addressed = only === undefined ? noticed : { ...noticed, only };
-  const result = await sendThrough(block, addressed, { transport, signal, degrade });
+  const result = await send(addressed, { transport, signal, degrade });
   if (result.outcome.kind !== "delivered" || remarks.length === 0) return result;
   return { ...result, outcome: { ...result.outcome, warnings: [...remarks, ...(result.outcome.warnings ?? [])] } };
 }

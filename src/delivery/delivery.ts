@@ -11,7 +11,16 @@ import type { DeliveryRequest } from "../runs/delivery-request.ts";
 export type DeliveryStatus = "queued" | "sending" | "delivered" | "suppressed" | "dead";
 
 /** Everything that can happen to a stored delivery. */
-export type MoveName = "claim" | "settle" | "release" | "recover" | "retire" | "overtake" | "cancel" | "replay";
+export type MoveName =
+  | "claim"
+  | "begin"
+  | "settle"
+  | "release"
+  | "recover"
+  | "retire"
+  | "overtake"
+  | "cancel"
+  | "replay";
 
 interface Move {
   readonly from: readonly DeliveryStatus[];
@@ -22,6 +31,8 @@ interface Move {
 export const MOVES: Readonly<Record<MoveName, Move>> = {
   /** A process takes it in order to send it. */
   claim: { from: ["queued"], to: ["sending"] },
+  /** Its attempt is about to leave; noted only of one that may be what ends its process. */
+  begin: { from: ["sending"], to: ["sending"] },
   /** The result of an attempt. */
   settle: { from: ["sending"], to: ["delivered", "queued", "dead", "suppressed"] },
   /** Given back unattempted. */
@@ -70,6 +81,11 @@ export interface Delivery extends DeliveryRequest {
    * ends as `key-unavailable` and is repeated.
    */
   readonly unreadable?: string;
+  /**
+   * Set by a claim when processes ended with it twice or more in a row: it was taken alone, and is sent only after
+   * `OutboxStore.begin` has noted it.
+   */
+  readonly isSuspect?: true;
 }
 
 export interface Attempt {
@@ -120,6 +136,10 @@ export interface DestinationHealth {
   /** Why it is not used until a person clears it; null: it is used. */
   readonly disabledReason: string | null;
   readonly memory: HealthMemory;
+  /** Deliveries given up without the result of an attempt, ever. Counted by the store with each of them; never written back. */
+  readonly givenUp: number;
+  /** When a person last replayed deliveries to it: what waits then gets its full chance. Kept by the store as well. */
+  readonly replayedAtMs: number | null;
 }
 
 /** What the rules of health remember besides. */
@@ -136,8 +156,12 @@ export interface HealthMemory {
   readonly raisedMs: number | null;
   /** What people were told of the present trouble. */
   readonly told: "nothing" | "failing" | "disabled";
-  /** Deliveries given up that people were not told of yet. */
+  /** Deliveries given up by the result of an attempt that people were not told of yet. */
   readonly untoldDead: number;
+  /** How many of `givenUp` were looked at, for the messages to be sent in their place. */
+  readonly givenUpSeen: number;
+  /** How many of `givenUp` people were told of. */
+  readonly givenUpTold: number;
 }
 
 /** What is stored together with a health that changed. */

@@ -3,12 +3,12 @@ import { killPoint } from "../base/kill-points.ts";
 import { redact } from "../base/redactor.ts";
 import type { Outcome } from "../channel/outcome.ts";
 import type { SendResult } from "../channel/transport.ts";
+import { begin } from "./begin.ts";
 import { type Deliver, logAttempt, type OpenDestination, sendOnce } from "./attempt.ts";
 import { conclude, disabledOutcome, type EndedAttempt, historyFor, ifArrived, ruleOf } from "./conclude.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Alerting, DestinationWatch } from "./destination-watch.ts";
-import { fallbackFor } from "./fallback.ts";
-import { expired } from "./partial.ts";
+import { type EndingParts, expire, giveUpOverdue } from "./overdue.ts";
 import type { Decision } from "./retry-policy.ts";
 import type { SettleQueue, StoreAccess, Traffic } from "./settle-queue.ts";
 import { insist, storeBackoffMs } from "./store-backoff.ts";
@@ -24,7 +24,7 @@ const CLAIM = 96;
 /** Claim again when fewer than this share of a whole claim wait, so that sending does not pause for the store. */
 const LOW_WATER = 0.25;
 
-/** Step of the back-off, 200 to 400 ms, after which a failed claim is made again. */
+/** Step of the back-off, 200 to 400 ms, after which a claim is made again when the store failed. */
 const CLAIM_BACKOFF_STEP = 4;
 
 /** A block is loaded again after this, so that a changed one is soon used while a long backlog drains. */
@@ -85,10 +85,10 @@ export class DestinationRun {
     return this.#unsettled;
   }
 
-  /** How long the oldest attempt has been out, milliseconds; 0 when none is. */
-  get busyMs(): number {
+  /** How long the oldest attempt has been out, milliseconds; 0 when none is. @param nowMs Monotonic. */
+  busyMs(nowMs: number): number {
     const oldest = this.#sendingSinceMs.values().next();
-    return oldest.done === true ? 0 : this.#parts.clock.monotonic() - oldest.value;
+    return oldest.done === true ? 0 : nowMs - oldest.value;
   }
 
   /** Starts no further attempt and gives back what has not started. */
@@ -128,6 +128,8 @@ export class DestinationRun {
       this.#giveBack(this.#lanes.clear(), Math.max(this.#pausedUntilMs, clock.now()));
       await Promise.all(this.#pending);
     } while (this.#pending.size > 0 || this.#lanes.waiting > 0);
+    // Only once it has shown again that it takes nothing.
+    if (this.#claimedAny && this.#watch.gate.kind === "wait") await giveUpOverdue(this.#endings());
     if (this.#limited && !this.#stopped) wake(clock.now() + (this.#bucket()?.waitMs(clock.monotonic()) ?? 0));
   }
 
@@ -208,7 +210,7 @@ export class DestinationRun {
     if (this.#opened !== undefined && clock.monotonic() - this.#opened.atMs < REOPEN_MS) return;
     const destination = await deliver.open(this.#destination);
     await this.#watch.read();
-    this.#watch.opened(destination.revision ?? null);
+    this.#watch.opened(destination);
     if (this.#watch.isCheckDue) await this.#watch.check();
     this.#opened = { destination, atMs: clock.monotonic() };
     if (destination.rate === null) buckets.delete(this.#destination);
@@ -270,10 +272,11 @@ export class DestinationRun {
     const { clock, traffic, log } = this.#parts;
     const startedAtMs = clock.now();
     this.#sendingSinceMs.set(delivery.id, clock.monotonic());
-    traffic.out += 1;
     killPoint("attempt:before");
     const known = this.#knownOutcome(delivery, opened);
     const foreseen = known === null ? null : await known;
+    if (foreseen === null && delivery.isSuspect === true && !(await this.#begins(delivery))) return;
+    traffic.out += 1;
     const result: SendResult =
       foreseen === null
         ? await sendOnce(delivery, { opened, signal: this.#abort.signal, log })
@@ -296,6 +299,20 @@ export class DestinationRun {
       status,
     };
     await this.#record({ delivery, attempt, opened, degraded, unsent: foreseen !== null });
+  }
+
+  /** Whether a suspect may be sent; else it is somebody else's, or given back. */
+  async #begins(delivery: Delivery): Promise<boolean> {
+    const { clock, random, onLost, wake } = this.#parts;
+    const beginning = await begin(delivery, this.#parts);
+    if (beginning === "begun") return true;
+    this.#sendingSinceMs.delete(delivery.id);
+    const retryAtMs = clock.now() + storeBackoffMs(CLAIM_BACKOFF_STEP, random);
+    const behind = this.#lanes.hold(delivery.subject, retryAtMs);
+    if (beginning === "lost") onLost();
+    wake(retryAtMs);
+    this.#giveBack(beginning === "lost" ? behind : [delivery, ...behind], retryAtMs);
+    return false;
   }
 
   /** What the delivery comes to without being sent; null, without a wait, in the ordinary case. */
@@ -360,17 +377,14 @@ export class DestinationRun {
     );
   }
 
-  async #expire(delivery: Delivery): Promise<void> {
-    const { outbox, clock, leaseId, newId, onSettled } = this.#parts;
-    const { to, reason, detail } = expired(delivery);
-    const { providerId, uncertain } = delivery;
-    const [nowMs, fallback] = [clock.now(), this.#opened?.destination.fallback];
-    // A message that only waited for a process is of no use to anybody any more; one that was not taken may be.
-    const isFailure = to === "dead" || this.#watch.isFailing;
-    const instead = isFailure ? fallbackFor(delivery, { reason, detail, uncertain }, { fallback, nowMs, newId }) : null;
-    const end = { to, reason, detail, also: instead === null ? [] : [instead] };
-    await this.#insist("an expired delivery could not be ended", () => outbox.retire([delivery.id], end, leaseId));
-    onSettled({ to, nextAttemptAtMs: nowMs, reason, detail, providerId, uncertain, pauseUntilMs: null });
+  #expire(delivery: Delivery): Promise<void> {
+    return expire(delivery, this.#endings());
+  }
+
+  #endings(): EndingParts {
+    const { fallback, profile } = this.#opened?.destination ?? {};
+    const [destination, watch, isStopped] = [this.#destination, this.#watch, () => this.#stopped];
+    return { ...this.#parts, destination, watch, fallback, profile, isStopped };
   }
 
   #insist(message: string, write: () => Promise<unknown>): Promise<void> {

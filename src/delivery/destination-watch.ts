@@ -1,10 +1,21 @@
 import type { Clock } from "../base/clock.ts";
 import type { HubEvent } from "../events/event.ts";
 import type { DeliveryRequest } from "../runs/delivery-request.ts";
+import type { OpenDestination } from "./attempt.ts";
 import { openUntilMs } from "./breaker.ts";
 import type { DestinationHealth, HealthNews } from "./delivery.ts";
+import { fallbackFor } from "./fallback.ts";
 import { ALL, type Gate, gateOf, withRevision } from "./gate.ts";
-import { afterAttempt, afterTime, type HealthRules, type HealthStep, nextCheckMs, type Seen } from "./health.ts";
+import {
+  afterAttempt,
+  afterLook,
+  afterLookAt,
+  afterTime,
+  type HealthRules,
+  type HealthStep,
+  nextCheckMs,
+  type Seen,
+} from "./health.ts";
 import { newsOf } from "./health-news.ts";
 import type { OutboxStore } from "./outbox-store.ts";
 
@@ -25,7 +36,7 @@ export const healthRules = (destination: string, alerting: Alerting): HealthRule
 };
 
 export interface WatchParts {
-  readonly outbox: Pick<OutboxStore, "readHealth" | "changeHealth">;
+  readonly outbox: Pick<OutboxStore, "readHealth" | "changeHealth" | "lost">;
   readonly clock: Clock;
   readonly newId: () => string;
   readonly alerting: Alerting;
@@ -54,6 +65,7 @@ export class DestinationWatch {
   readonly #rules: HealthRules;
   #health: DestinationHealth | null = null;
   #revision: number | null = null;
+  #fallback: string | undefined;
   #isRead = false;
 
   constructor(destination: string, parts: WatchParts) {
@@ -70,8 +82,9 @@ export class DestinationWatch {
   }
 
   /** The destination was loaded; one that was changed since it was disabled is used again. */
-  opened(revision: number | null): void {
+  opened({ revision = null, fallback }: Pick<OpenDestination, "revision" | "fallback">): void {
     this.#revision = revision;
+    this.#fallback = fallback;
     this.#health = withRevision(this.#health, revision);
   }
 
@@ -105,17 +118,53 @@ export class DestinationWatch {
   /** Notices what the passing of time brings about, and stores it. @throws the store's codes */
   async check(): Promise<void> {
     const [known, nowMs] = [this.#health, this.#parts.clock.now()];
-    if (afterTime(known, nowMs, this.#rules) !== null) {
-      let changed: DestinationHealth | undefined;
-      // Another process may look as well: what counts is what is stored.
-      await this.#parts.outbox.changeHealth(this.#destination, (before) => {
-        const step = afterTime(before, nowMs, this.#rules);
-        changed = step?.health;
-        return step === null ? null : { health: step.health, news: this.#newsOf(step, before, nowMs) };
-      });
-      if (changed !== undefined && this.#health === known) this.#health = withRevision(changed, this.#revision);
-    }
+    const looked = known === null ? null : afterLook(known, known.givenUp, this.#rules);
+    if (looked !== known || afterTime(known, nowMs, this.#rules) !== null) await this.lookAgain();
+    else this.#plan(nowMs + CHECK_AGAIN_MS);
+  }
+
+  /**
+   * As `check`, with what is stored: deliveries may have been given up without an attempt. What a process gave up by ending
+   * with them gets its message in another place here, where it is known which.
+   *
+   * @throws the store's codes
+   */
+  async lookAgain(): Promise<void> {
+    const { outbox, clock } = this.#parts;
+    const nowMs = clock.now();
+    const stored = await outbox.readHealth(this.#destination);
+    const count = stored?.givenUp ?? 0;
+    const unseen = count - (stored?.memory.givenUpSeen ?? 0);
+    const also = unseen > 0 ? await this.#insteadOfLost(unseen) : [];
+    let stage: { readonly before: DestinationHealth; readonly after: DestinationHealth } | undefined;
+    // Another process may look as well: what counts is what is stored.
+    await outbox.changeHealth(this.#destination, (before) => {
+      if (before === null) return null;
+      const looked = afterLook(before, count, this.#rules);
+      const step = afterTime(looked, nowMs, this.#rules) ?? { health: looked, signs: {} };
+      const { health } = step;
+      stage = { before, after: health };
+      if (health === before) return null;
+      const news = this.#newsOf(step, before, nowMs);
+      return { health, news: { ...news, also: [...also, ...(news.also ?? [])] } };
+    });
+    this.#adopt(stage);
     this.#plan(nowMs + CHECK_AGAIN_MS);
+  }
+
+  /** Results that are not written yet keep what is known here ahead of what is stored. */
+  #adopt(stage: { readonly before: DestinationHealth; readonly after: DestinationHealth } | undefined): void {
+    if (stage === undefined) return;
+    const { before, after } = stage;
+    const kept = this.#health;
+    this.#health = kept === null ? withRevision(after, this.#revision) : afterLookAt(kept, before, after);
+  }
+
+  async #insteadOfLost(count: number): Promise<DeliveryRequest[]> {
+    const { outbox, clock, newId } = this.#parts;
+    const parts = { fallback: this.#fallback, nowMs: clock.now(), newId };
+    const lost = await outbox.lost(this.#destination, count);
+    return lost.flatMap((delivery) => fallbackFor(delivery, delivery, parts) ?? []);
   }
 
   #newsOf(step: HealthStep, before: DestinationHealth | null, nowMs: number): HealthNews {

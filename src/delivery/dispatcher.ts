@@ -202,7 +202,8 @@ class InProcessDispatcher implements Dispatcher {
   #onDue(destination: string): void {
     if (this.#closed) return;
     if (this.#runs.has(destination)) this.#woken.add(destination);
-    else if (this.#hasPlace()) this.#start(destination);
+    // Who waits already goes first.
+    else if (this.#queue.size === 0 && this.#hasPlace()) this.#start(destination);
     else this.#enqueue(destination);
     this.#tellBusy();
   }
@@ -210,8 +211,9 @@ class InProcessDispatcher implements Dispatcher {
   #hasPlace(): boolean {
     if (this.#runs.size < this.#concurrency) return true;
     if (this.#runs.size >= MOST_DESTINATIONS) return false;
+    const nowMs = this.#parts.clock.monotonic();
     let quick = 0;
-    for (const run of this.#runs.values()) if (run.busyMs < SLOW_MS) quick += 1;
+    for (const run of this.#runs.values()) if (run.busyMs(nowMs) < SLOW_MS) quick += 1;
     return quick < this.#concurrency;
   }
 

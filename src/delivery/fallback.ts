@@ -19,6 +19,9 @@ interface FallbackParts {
   readonly newId: () => string;
 }
 
+/** What makes the message in place of a delivery one that is made once. */
+export const fallbackKey = (id: string): string => `fallback/${id}`;
+
 /**
  * The delivery to make in place of one that was given up; null when nobody named a destination for that case. It is made
  * once: what is sent in place of another message has no fallback, and a replay makes no second one.
@@ -30,7 +33,7 @@ export function fallbackFor(delivery: Delivery, end: GivenUp, parts: FallbackPar
   const { id, subject, severity, flowRunId, taskRunId, stateId, payload } = delivery;
   return {
     id: parts.newId(),
-    dedupKey: `fallback/${id}`,
+    dedupKey: fallbackKey(id),
     destination,
     subject,
     severity,

@@ -85,7 +85,11 @@ export const newHealth = (destination: string): DestinationHealth => ({
     raisedMs: null,
     told: "nothing",
     untoldDead: 0,
+    givenUpSeen: 0,
+    givenUpTold: 0,
   },
+  givenUp: 0,
+  replayedAtMs: null,
 });
 
 /** Nothing but the time of the last success can change by another one. */
@@ -119,6 +123,47 @@ const withDead = (health: DestinationHealth): DestinationHealth => ({
   memory: { ...health.memory, untoldDead: health.memory.untoldDead + 1 },
 });
 
+/** Deliveries were given up without an attempt, and nobody has looked yet what is owed in their place. */
+export const isUnseen = ({ givenUp, memory }: DestinationHealth): boolean => givenUp > memory.givenUpSeen;
+
+/** The health once somebody has looked after the first `count` that were given up without an attempt. */
+export function afterLook(before: DestinationHealth, count: number, { tells }: HealthRules): DestinationHealth {
+  const { memory } = before;
+  if (count <= memory.givenUpSeen) return before;
+  // Where nobody is told, nobody is told of them later on either.
+  const givenUpTold = tells ? memory.givenUpTold : count;
+  return { ...before, memory: { ...memory, givenUpSeen: count, givenUpTold } };
+}
+
+/**
+ * A health that is kept apart from the stored one and may be ahead of it, after a look changed the stored one.
+ *
+ * @param before As stored when the look began. @param after As stored now.
+ */
+export function afterLookAt(
+  kept: DestinationHealth,
+  before: DestinationHealth,
+  after: DestinationHealth,
+): DestinationHealth {
+  const { memory, failingSinceMs } = kept;
+  const { givenUpSeen, givenUpTold, raisedMs, told } = after.memory;
+  const toldDead = before.memory.untoldDead - after.memory.untoldDead;
+  return {
+    ...kept,
+    givenUp: after.givenUp,
+    replayedAtMs: after.replayedAtMs,
+    lastToldMs: after.lastToldMs,
+    memory: {
+      ...memory,
+      givenUpSeen,
+      givenUpTold,
+      untoldDead: Math.max(0, memory.untoldDead - toldDead),
+      // The trouble that was raised may be over here already, or another one.
+      ...(failingSinceMs === before.failingSinceMs ? { raisedMs, told } : {}),
+    },
+  };
+}
+
 /** What the passing of time alone brings about; null when nothing. */
 export function afterTime(before: DestinationHealth | null, nowMs: number, rules: HealthRules): HealthStep | null {
   if (before === null) return null;
@@ -141,6 +186,8 @@ function succeeded(before: DestinationHealth, { nowMs, ...seen }: Seen): HealthS
       ...newHealth(before.destination).memory,
       recentFailuresMs,
       untoldDead: memory.untoldDead,
+      givenUpSeen: memory.givenUpSeen,
+      givenUpTold: memory.givenUpTold,
     },
   };
   return {
@@ -221,9 +268,12 @@ function levelOf({ disabledReason, memory }: DestinationHealth): Level {
   return memory.raisedMs === null ? "nothing" : "failing";
 }
 
+/** Deliveries given up that people were not told of yet. */
+const untoldOf = ({ givenUp, memory }: DestinationHealth): number => memory.untoldDead + givenUp - memory.givenUpTold;
+
 /** People do not know yet how bad it is. */
 const isUntold = (health: DestinationHealth): boolean =>
-  health.memory.untoldDead > 0 || RANK[levelOf(health)] > RANK[health.memory.told];
+  untoldOf(health) > 0 || RANK[levelOf(health)] > RANK[health.memory.told];
 
 function timely({ health: given, signs }: HealthStep, nowMs: number, rules: HealthRules): HealthStep {
   const { failingSinceMs } = given;
@@ -236,8 +286,8 @@ function timely({ health: given, signs }: HealthStep, nowMs: number, rules: Heal
   const level = levelOf(health);
   const told = RANK[level] > RANK[memory.told] ? level : memory.told;
   return {
-    health: { ...health, lastToldMs: nowMs, memory: { ...memory, told, untoldDead: 0 } },
-    signs: { ...raised, problem: { level, dead: memory.untoldDead } },
+    health: { ...health, lastToldMs: nowMs, memory: { ...memory, told, untoldDead: 0, givenUpTold: health.givenUp } },
+    signs: { ...raised, problem: { level, dead: untoldOf(health) } },
   };
 }
 
@@ -247,6 +297,7 @@ const nextToldMs = ({ lastToldMs }: DestinationHealth): number =>
 /** When time alone may change something; null: never. */
 export function nextCheckMs(health: DestinationHealth | null, rules: HealthRules): number | null {
   if (health === null) return null;
+  if (isUnseen(health)) return 0;
   const { failingSinceMs, memory } = health;
   const raiseMs =
     failingSinceMs !== null && memory.raisedMs === null ? failingSinceMs + rules.failingAfterMs : Infinity;

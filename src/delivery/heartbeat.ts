@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { newId } from "../base/ids.ts";
-import type { Logger } from "../base/logger.ts";
+import type { LogFields, Logger } from "../base/logger.ts";
 import { redact } from "../base/redactor.ts";
 import { type ChannelDefinition, chars } from "../channel/channel.ts";
 import type { Transport } from "../channel/transport.ts";
@@ -33,12 +33,19 @@ const CHANNEL: ChannelDefinition<{ readonly url: string }> = {
 
 /**
  * Tells another service, at once and then from time to time, that this process lives: a hub that is gone cannot say so
- * itself. It does not hold the process open. A beat that fails is logged and not repeated; the next one comes anyway.
+ * itself. It does not hold the process open. A beat that fails is not repeated, because the next one comes anyway; those that
+ * fail for the same reason in a row are logged once.
  */
 export function startHeartbeat({ url, intervalMs, transport, clock, log }: HeartbeatParts): AsyncDisposable {
   const closing = new AbortController();
   let timer: Disposable | undefined;
+  /** Why the last beat was not taken; undefined when it was. */
+  let trouble: string | undefined;
 
+  const failed = (reason: string, message: string, fields: LogFields): void => {
+    if (reason !== trouble) log.warn(message, fields);
+    trouble = reason;
+  };
   const beat = async (): Promise<void> => {
     const message = {
       deliveryId: newId(),
@@ -55,10 +62,17 @@ export function startHeartbeat({ url, intervalMs, transport, clock, log }: Heart
     try {
       const request = { channel: CHANNEL, config: { url }, message, label: "heartbeat", signal: closing.signal };
       const { outcome, status } = await transport.send(request);
-      if (outcome.kind === "delivered" || closing.signal.aborted) return;
-      log.warn("the heartbeat was not taken", { reason: outcome.reason, status, detail: outcome.detail });
+      if (closing.signal.aborted) return;
+      if (outcome.kind === "delivered") {
+        if (trouble !== undefined) log.info("the heartbeat is taken again");
+        trouble = undefined;
+        return;
+      }
+      const { reason, detail } = outcome;
+      failed(`${reason} ${status}`, "the heartbeat was not taken", { reason, status, detail });
     } catch (error) {
-      log.warn("the heartbeat could not be sent", { error: redact(messageOf(error)) });
+      const text = redact(messageOf(error));
+      failed(text, "the heartbeat could not be sent", { error: text });
     }
   };
   const turn = async (): Promise<void> => {

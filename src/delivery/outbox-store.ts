@@ -109,6 +109,11 @@ export interface OutboxStore {
    */
   claim(request: { destination: string; leaseId: string; nowMs: number; limit: number }): Promise<Delivery[]>;
   /**
+   * Notes durably that the attempt of a claimed delivery is about to leave. False when `leaseId` does not hold it any
+   * more, or it was noted already for this claim: it must not be sent then.
+   */
+  begin(id: string, leaseId: string): Promise<boolean>;
+  /**
    * Writes the attempts, moves their deliveries, stores what the settlements ask for besides, and the health of their
    * destinations, all in one transaction.
    *
@@ -133,10 +138,19 @@ export interface OutboxStore {
   ): Promise<void>;
   /**
    * Queues again what a dead process was sending; those deliveries become `uncertain`, and each gets an attempt with the
-   * reason `process-ended`. After {@link MOST_PROCESS_ENDS} of them in a row it is dead instead, with its event.
+   * reason `process-ended`. After {@link MOST_PROCESS_ENDS} of them in a row it is dead instead, with its event. What was
+   * taken alone and had not begun was not sent: it is queued again as it was, a little later.
    * Returns how many were queued again or ended.
    */
   recover(leaseId: string, nowMs: number): Promise<number>;
+  /** Queued deliveries of one destination that were created by then, due or not, in order of arrival. They stay as they are. */
+  overdue(request: {
+    readonly destination: string;
+    readonly createdUntilMs: number;
+    readonly limit: number;
+  }): Promise<Delivery[]>;
+  /** The latest that `recover` gave up and nobody has got in their place, by the key of a fallback; in order of arrival. */
+  lost(destination: string, limit: number): Promise<Delivery[]>;
   /** Nothing is sent to the destination before this instant; survives a restart. */
   pause(destination: string, untilMs: number): Promise<void>;
   /** Records a direct send, write-behind. */

@@ -1,3 +1,4 @@
+import { redact } from "../base/redactor.ts";
 import type { Outcome } from "../channel/outcome.ts";
 import type { Delivery, Settlement } from "./delivery.ts";
 import { targetsLeft } from "./payload.ts";
@@ -42,6 +43,16 @@ export function expired({ attempts, payload }: Pick<Delivery, "attempts" | "payl
   const detail = "expired before it could be sent";
   if (attempts === 0 && left === null) return { to: "suppressed", reason: "expired", detail } as const;
   return givenUp("expired", detail, left);
+}
+
+/** The end of a delivery whose destination took nothing until it was too old. */
+export function overdue(
+  { destination, payload }: Pick<Delivery, "destination" | "payload">,
+  { sinceMs, lastFailure }: { readonly sinceMs: number; readonly lastFailure: string | null },
+) {
+  const last = lastFailure === null ? "" : `; its last answer: ${redact(lastFailure)}`;
+  const detail = `not tried any more: ${destination} has taken nothing since ${new Date(sinceMs).toISOString()}${last}`;
+  return givenUp("expired", detail, targetsLeft(payload));
 }
 
 const recipients = ({ length }: readonly string[]): string => `${length} recipient${length === 1 ? "" : "s"}`;

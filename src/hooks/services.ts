@@ -4,10 +4,10 @@ import { type Mover, moveFlowRun } from "../engine/move-flow-run.ts";
 import { advance } from "../orchestration/bookkeeping.ts";
 import { PAUSE_EXPIRED } from "../orchestration/rules.ts";
 import type { FlowRunRecord, TaskRunRecord } from "../runs/flow-run.ts";
-import type { Lease, LeaseStore } from "../runs/lease-store.ts";
+import type { LeaseStore } from "../runs/lease-store.ts";
 import { Cancelled, Cancelling, Failed, Late } from "../states/constructors.ts";
 import { acceptState } from "../states/state.ts";
-import { isDead } from "./sweep.ts";
+import { deadAmong, type Looking } from "./lease-watch.ts";
 
 const MS_PER_SECOND = 1_000;
 const MICROS_PER_MS = 1_000;
@@ -33,12 +33,10 @@ const CANCEL_BATCH = 200;
 /** A process that lives ends its own expired pauses; it gets this much longer, milliseconds. */
 const OWN_EXPIRY_MS = 5_000;
 
-export interface ServiceParts extends Mover {
+export interface ServiceParts extends Mover, Looking {
   readonly leases: LeaseStore;
   /** Lease of this process, which is alive. */
   readonly leaseId: string;
-  /** As in the sweep. */
-  readonly isAlive?: (lease: Lease) => boolean | undefined;
   /** Default: {@link SERVICE_DEFAULTS}. */
   readonly settings?: Partial<ServiceSettings>;
 }
@@ -151,7 +149,9 @@ async function moved(
 
 async function livingLeases(parts: ServiceParts): Promise<ReadonlySet<string>> {
   const others = await parts.leases.others(parts.leaseId);
-  return new Set([parts.leaseId, ...others.filter((lease) => !isDead(lease, parts)).map(({ id }) => id)]);
+  const living = new Set([parts.leaseId, ...others.map(({ id }) => id)]);
+  for (const { id } of deadAmong(others, parts)) living.delete(id);
+  return living;
 }
 
 /** All at once, so that they share a transaction. One that fails does not keep the others from being moved. */

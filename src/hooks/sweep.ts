@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { Clock } from "../base/clock.ts";
 import { errorCode, messageOf } from "../base/errors.ts";
 import type { Micros } from "../base/instant.ts";
 import { killPoint } from "../base/kill-points.ts";
@@ -13,26 +12,20 @@ import type { FlowRunRecord, RunRecord } from "../runs/flow-run.ts";
 import type { Lease, LeaseStore } from "../runs/lease-store.ts";
 import type { RunStore } from "../runs/run-store.ts";
 import { acceptState, State } from "../states/state.ts";
-import { isProcessAlive } from "./process-identity.ts";
-
-/** Without a sign of life for this long, a process that cannot be looked at counts as dead. */
-export const LEASE_EXPIRY_MS = 30_000;
+import { deadAmong, type Looking } from "./lease-watch.ts";
 
 /** Deliveries read at once when looking for work of processes that are gone. */
 const PAGE = 200;
 
-export interface SweepParts {
+export interface SweepParts extends Looking {
   readonly leases: LeaseStore;
   readonly runs: RunStore;
   readonly outbox: OutboxStore;
   /** Give the deliveries that a Crashed state owes. */
   readonly listeners: readonly TransitionListener[];
-  readonly clock: Clock;
   /** Lease of this process, which is alive. */
   readonly leaseId: string;
   readonly log: Logger;
-  /** Default: looks at the processes of this machine. undefined: only the heartbeat can tell. */
-  readonly isAlive?: (lease: Lease) => boolean | undefined;
 }
 
 export interface SweepReport {
@@ -62,7 +55,7 @@ export async function sweepDeadRuns(parts: SweepParts): Promise<SweepReport> {
   const holders = await holdersOfWork(parts);
   const others = await leases.others(leaseId);
   for (const gone of [
-    ...others.filter((lease) => isDead(lease, parts)).map(goneWith),
+    ...deadAmong(others, parts).map(goneWith),
     ...withoutLease(holders, [leaseId, ...others.map(({ id }) => id)]),
   ]) {
     try {
@@ -118,12 +111,6 @@ const withoutLease = (holders: ReadonlySet<string>, known: readonly string[]): G
   [...holders]
     .filter((id) => !known.includes(id))
     .map((leaseId) => ({ leaseId, hasLease: false, who: "The process that ran it ended" }));
-
-/** Whether the process of a lease has ended, as far as it can be known. */
-export function isDead(lease: Lease, { clock, isAlive }: Pick<SweepParts, "clock" | "isAlive">): boolean {
-  const known = isAlive === undefined ? isProcessAlive(lease, clock) : isAlive(lease);
-  return known === undefined ? clock.now() - lease.heartbeatAtMs > LEASE_EXPIRY_MS : !known;
-}
 
 async function crashRuns(gone: Gone, parts: SweepParts): Promise<string[]> {
   const open = childrenFirst(await parts.runs.listOpenRuns(gone.leaseId));

@@ -10,7 +10,8 @@ import type { SweepReport } from "./sweep.ts";
 const SWEEP_EVERY_MS = 30_000;
 
 export interface SweeperParts {
-  readonly sweep: () => Promise<SweepReport>;
+  /** @param byClocks As in the sweep. */
+  readonly sweep: (byClocks: boolean) => Promise<SweepReport>;
   /** Looks for due deliveries that this process did not enqueue. */
   readonly rescan: () => Promise<void>;
   /** What else is looked after from time to time, each at its own pace. Default: nothing. */
@@ -21,7 +22,7 @@ export interface SweeperParts {
 
 /** Sweeps at start and from time to time. Disposing waits for the sweep under way. */
 export interface Sweeper extends AsyncDisposable {
-  /** Sweeps now. The report includes what was found by itself since the last call. */
+  /** Sweeps now, by the clocks too. The report includes what was found by itself since the last call. */
   sweep(): Promise<SweepReport>;
   /** Resolves when no sweep is under way. */
   settled(): Promise<void>;
@@ -41,14 +42,14 @@ export function startSweeper({ sweep, rescan, services = [], clock, log }: Sweep
   let timer: Disposable | undefined;
   let isClosed = false;
 
-  const sweepNow = async (): Promise<void> => {
-    unreported = add(unreported, await sweep());
+  const sweepNow = async (byClocks: boolean): Promise<void> => {
+    unreported = add(unreported, await sweep(byClocks));
     killPoint("rescan:before");
     await rescan();
   };
   const turn = async (): Promise<void> => {
     try {
-      await sweepNow();
+      await sweepNow(false);
     } catch (error) {
       log.warn("sweep failed", { error: redact(messageOf(error)), retryInMs: SWEEP_EVERY_MS });
     }
@@ -64,7 +65,7 @@ export function startSweeper({ sweep, rescan, services = [], clock, log }: Sweep
     },
     sweep: async () => {
       await current;
-      await sweepNow();
+      await sweepNow(true);
       const found = unreported;
       unreported = NOTHING;
       return found;

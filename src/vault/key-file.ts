@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/logger.ts";
 import { BellhopError } from "../base/errors.ts";
+import { makeFolder, syncFolder } from "../base/make-folder.ts";
 import { InvalidEncryptionKeyError } from "../block/errors.ts";
 
 export interface KeyFileOptions {
@@ -43,13 +44,14 @@ export async function readKeyFile(path: string, { allowInsecure, log }: KeyFileO
 }
 
 /**
- * Creates the file with this content, complete or not at all, readable by its owner only.
+ * Creates the file with this content, complete or not at all, readable by its owner only. It survives a loss of power
+ * from then on, as what is sealed with it does.
  *
  * @returns False when a file is there already; it is left as it is.
  */
 export async function createKeyFile(path: string, content: string): Promise<boolean> {
-  const { link, mkdir, rm } = await files();
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const { link, rm } = await files();
+  makeFolder(dirname(path));
   const temporary = `${path}.${newId()}`;
   await writeNew(temporary, content);
   try {
@@ -62,6 +64,8 @@ export async function createKeyFile(path: string, content: string): Promise<bool
     return await createDirectly(path, content);
   } finally {
     await rm(temporary, { force: true });
+    // Also of a file that somebody else has made, who may not have come to this.
+    syncFolder(dirname(path));
   }
 }
 

@@ -149,13 +149,29 @@ describe("http client", () => {
     let arrived = 0;
     server.on("request", () => (arrived += 1));
 
-    const sent = Array.from({ length: 8 }, () => send({ url, timeoutMs: 2_000 }));
-    await clock.until(() => arrived === 8);
+    const sent = Array.from({ length: 64 }, () => send({ url, timeoutMs: 2_000 }));
+    await clock.until(() => arrived === 64);
     const waiting = send({ url, timeoutMs: 1_000 });
     await clock.advance(2_000);
 
     expect(await waiting).toEqual({ kind: "stopped", by: "deadline", written: false });
     expect(await Promise.all(sent)).toEqual(sent.map(() => ({ kind: "stopped", by: "deadline", written: true })));
+  });
+
+  it("gets through to a host on which as many requests hang as one destination may have out", async () => {
+    const { url } = await sink((request, response) => {
+      if (request.url === "/well") response.end("ok");
+    });
+    const send = client();
+    const stop = new AbortController();
+    const hanging = Array.from({ length: 16 }, () => send({ url, signal: stop.signal }));
+
+    expect(await send({ url: url.replace("/hook", "/well") })).toMatchObject({ kind: "answer", status: 200 });
+
+    stop.abort();
+    expect(await Promise.all(hanging)).toEqual(
+      hanging.map(() => ({ kind: "stopped", by: "caller", written: expect.any(Boolean) })),
+    );
   });
 
   it("stops everything when it is closed, and takes nothing more", async () => {

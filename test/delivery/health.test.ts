@@ -4,6 +4,7 @@ import type { DestinationHealth } from "../../src/delivery/delivery.ts";
 import { gateOf, usedAgain, withRevision } from "../../src/delivery/gate.ts";
 import {
   afterAttempt,
+  afterLookAt,
   afterTime,
   type HealthStep,
   newHealth,
@@ -166,6 +167,36 @@ describe("telling people", () => {
     const { health } = last(dead(0), dead(MINUTE_MS), seen(DELIVERED, 2 * MINUTE_MS));
 
     expect(afterTime(health, NOW_MS + HOUR_MS, RULES)?.signs).toEqual({ problem: { level: "nothing", dead: 1 } });
+  });
+});
+
+describe("a health that is ahead of the stored one when a look changes that", () => {
+  const stored = { ...newHealth("test/a"), failingSinceMs: NOW_MS, givenUp: 3 };
+  const untold = (dead: number) => ({ ...stored, memory: { ...stored.memory, untoldDead: dead } });
+  const looked = {
+    ...stored,
+    lastToldMs: NOW_MS + 5,
+    memory: { ...stored.memory, raisedMs: NOW_MS + 5, told: "failing" as const, givenUpSeen: 3, givenUpTold: 3 },
+  };
+
+  it("keeps its results, and takes over what was raised and told", () => {
+    const kept = { ...untold(3), givenUp: 0, consecutiveFailures: 4 };
+
+    expect(afterLookAt(kept, untold(2), looked)).toEqual({
+      ...looked,
+      consecutiveFailures: 4,
+      memory: { ...looked.memory, untoldDead: 1 },
+    });
+  });
+
+  it("is not in trouble again when it had recovered already", () => {
+    const recovered = { ...untold(2), failingSinceMs: null };
+
+    expect(afterLookAt(recovered, untold(2), looked)).toMatchObject({
+      failingSinceMs: null,
+      lastToldMs: NOW_MS + 5,
+      memory: { raisedMs: null, told: "nothing", untoldDead: 0, givenUpSeen: 3, givenUpTold: 3 },
+    });
   });
 });
 

@@ -5,7 +5,7 @@ import type { Transport } from "../../src/channel/transport.ts";
 import { resolveConfig } from "../../src/config/config.ts";
 import { startHeartbeat } from "../../src/delivery/heartbeat.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { DELIVERED, memoryLog, SERVER_ERROR } from "./rig.ts";
+import { DELIVERED, memoryLog, NO_ANSWER, SERVER_ERROR } from "./rig.ts";
 
 const URL = "https://beats.example/ping/0123456789abcdef";
 let stack = new AsyncDisposableStack();
@@ -50,14 +50,17 @@ describe("the heartbeat", () => {
     });
   });
 
-  it("goes on after a beat that failed, and logs it", async () => {
-    const { clock, log, asked } = openBeats(() => SERVER_ERROR);
-    await clock.advance(60_000);
+  it("goes on after a beat that failed, and logs it once for each reason in a row", async () => {
+    const answers = [SERVER_ERROR, SERVER_ERROR, NO_ANSWER, DELIVERED, DELIVERED, SERVER_ERROR];
+    const { clock, log, asked } = openBeats(() => answers.shift() ?? SERVER_ERROR);
+    await clock.advance(7 * 60_000);
     await clock.settle(5);
 
-    expect(asked).toHaveLength(2);
+    expect(asked).toHaveLength(8);
     expect(log.lines.map(({ level, message, fields }) => [level, message, fields["reason"]])).toEqual([
       ["warn", "the heartbeat was not taken", "server"],
+      ["warn", "the heartbeat was not taken", "timeout"],
+      ["info", "the heartbeat is taken again", undefined],
       ["warn", "the heartbeat was not taken", "server"],
     ]);
   });
@@ -70,7 +73,7 @@ describe("the heartbeat", () => {
     await clock.settle(5);
 
     expect(asked).toHaveLength(2);
-    expect(log.lines[0]).toMatchObject({ level: "warn", message: "the heartbeat could not be sent" });
+    expect(log.lines).toMatchObject([{ level: "warn", message: "the heartbeat could not be sent" }]);
   });
 
   it("does not hold the process open, and stops with the hub, breaking off what is out", async () => {

@@ -11,6 +11,7 @@ import type { OutboxStore } from "../../src/delivery/outbox-store.ts";
 import type { TransitionListener } from "../../src/engine/transition.ts";
 import { declaredDeliveries } from "../../src/hooks/declared.ts";
 import { holdLease } from "../../src/hooks/lease.ts";
+import { LeaseWatch } from "../../src/hooks/lease-watch.ts";
 import { sweepDeadRuns } from "../../src/hooks/sweep.ts";
 import { type Sweeper, startSweeper } from "../../src/hooks/sweeper.ts";
 import type { Lease } from "../../src/runs/lease-store.ts";
@@ -105,7 +106,8 @@ export async function boot(process: SimProcess, ground: Ground): Promise<Booted>
     alerting: { destination: ground.alertTo },
   });
   const isAlive = (lease: Lease) => aliveAsSeenFrom(process, ground, lease);
-  const sweep = () => sweepDeadRuns({ leases, runs, outbox, listeners, clock, leaseId, log, isAlive });
+  const watch = new LeaseWatch(clock);
+  const sweep = () => sweepDeadRuns({ leases, runs, outbox, listeners, clock, leaseId, log, isAlive, watch });
   const sweeper = startSweeper({ sweep, rescan: () => dispatcher.rescan(), clock, log });
   return {
     process,

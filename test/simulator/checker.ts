@@ -24,6 +24,7 @@ const RULES: readonly Rule[] = [
   oneAtATime,
   duplicatesAreUncertain,
   resultsStay,
+  sendsAreRecorded,
   inOrder,
   onTime,
   hooksOfTheDead,
@@ -131,6 +132,16 @@ function* resultsStay({ entries, attempts }: Evidence): Generator<Violation> {
     const kept = attempts.get(delivery)?.some((one) => one.number === number && one.outcome.kind === outcome);
     if (kept !== true)
       yield { promise: 7, what: `${delivery}: the result of attempt ${number} was acknowledged and is gone` };
+  }
+}
+
+/** Promise 7: what arrived is on the record as an attempt, also where its process did not live to write that. */
+function* sendsAreRecorded({ attempts }: Evidence, { byDelivery }: Trace): Generator<Violation> {
+  for (const [id, tries] of byDelivery) {
+    const arrived = tries.filter(({ accepted }) => accepted.length > 0).length;
+    const recorded = attempts.get(id)?.length ?? 0;
+    if (arrived > recorded)
+      yield { promise: 7, what: `${id} arrived by ${arrived} attempts, and ${recorded} are on record` };
   }
 }
 

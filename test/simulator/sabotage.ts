@@ -167,6 +167,21 @@ export const BUGS = {
         }),
     }),
   },
+  "work of dead processes that is taken for unsent": {
+    promise: 7,
+    needs: ["deaths"],
+    plant: () => ({
+      outbox: (real) =>
+        altered(real, {
+          recover: async (leaseId, nowMs) => {
+            const sending = await real.list({ status: ["sending"], limit: 200 });
+            const ids = sending.filter((one) => one.leaseId === leaseId).map(({ id }) => id);
+            await real.release(ids, nowMs, leaseId);
+            return ids.length;
+          },
+        }),
+    }),
+  },
   "a dead letter without its event": {
     promise: 7,
     needs: ["destinations"],

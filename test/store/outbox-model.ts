@@ -15,6 +15,8 @@ export interface Item {
   dueMs: number;
   attempts: number;
   ends: number;
+  /** Its attempt was begun since it was claimed. */
+  hasBegun: boolean;
 }
 
 export interface ClaimOf {
@@ -29,9 +31,9 @@ export class OutboxModel {
   /** In order of arrival. */
   readonly items: Item[] = [];
 
-  enqueue(item: Omit<Item, "status" | "leaseId" | "attempts" | "ends">): void {
+  enqueue(item: Omit<Item, "status" | "leaseId" | "attempts" | "ends" | "hasBegun">): void {
     if (this.items.some((other) => other.key === item.key)) return;
-    this.items.push({ ...item, status: "queued", leaseId: null, attempts: 0, ends: 0 });
+    this.items.push({ ...item, status: "queued", leaseId: null, attempts: 0, ends: 0, hasBegun: false });
     if (item.coalesces) this.#overtake(item);
   }
 
@@ -55,6 +57,14 @@ export class OutboxModel {
     return this.#send(taken, leaseId);
   }
 
+  /** False when the lease does not hold it any more, or it was begun already. */
+  begin(id: string, leaseId: string): boolean {
+    const item = this.#held(id, leaseId);
+    if (item === undefined || item.hasBegun) return false;
+    item.hasBegun = true;
+    return true;
+  }
+
   /** False when the lease does not hold it for this attempt any more. */
   settle(id: string, claim: { leaseId: string; number: number }, to: DeliveryStatus, dueMs: number): boolean {
     const item = this.#held(id, claim.leaseId);
@@ -75,6 +85,11 @@ export class OutboxModel {
     const held = this.items.filter((item) => item.status === "sending" && item.leaseId === leaseId);
     let suspects = 0;
     for (const item of held) {
+      if (item.ends >= 2 && !item.hasBegun) {
+        Object.assign(item, { status: "queued", leaseId: null, dueMs: nowMs + 1_000 + 100 * suspects });
+        suspects += 1;
+        continue;
+      }
       item.attempts += 1;
       item.ends += 1;
       const isDead = item.ends >= MOST_PROCESS_ENDS;
@@ -114,7 +129,7 @@ export class OutboxModel {
   }
 
   #send(items: Item[], leaseId: string): Item[] {
-    for (const item of items) Object.assign(item, { status: "sending", leaseId });
+    for (const item of items) Object.assign(item, { status: "sending", leaseId, hasBegun: false });
     return items;
   }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Database, query, type Query, type SqlValue } from "../../src/store/sqlite/database.ts";
 import * as events from "../../src/store/sqlite/event-rows.ts";
+import * as givenUp from "../../src/store/sqlite/outbox-given-up.ts";
 import * as stats from "../../src/store/sqlite/outbox-stats.ts";
 import * as looks from "../../src/store/sqlite/outbox-looks.ts";
 import * as outbox from "../../src/store/sqlite/outbox-statements.ts";
@@ -56,6 +57,10 @@ describe("query plans", () => {
     ["where deliveries stand", looks.STANDING, "sqlite_autoindex_deliveries_1 (id=?)"],
     ["who goes first", looks.STANDING, "deliveries_line (destination=? AND subject=? AND rowid<?)"],
     ["a delivery by its key", outbox.READ_BY_KEY, "sqlite_autoindex_deliveries_2 (dedup_key=?)"],
+    ["what is too old", givenUp.OLDEST_QUEUED, "deliveries_ready (destination=? AND priority=?)"],
+    ["what is given up as too old", givenUp.BY_SEQ, "INTEGER PRIMARY KEY"],
+    ["what processes gave up", givenUp.LOST, "deliveries_given_up (status=? AND destination=?)"],
+    ["what was sent in its place", givenUp.LOST, "sqlite_autoindex_deliveries_2 (dedup_key=?)"],
     ["what is due", outbox.DUE, "deliveries_due"],
     ["counting what is queued", stats.COUNT_QUEUED, "COVERING INDEX deliveries_due"],
     ["counting what is given up", stats.COUNT_GIVEN_UP, "COVERING INDEX deliveries_given_up"],
@@ -88,6 +93,7 @@ describe("query plans", () => {
   it("sort nothing that an index gives in order", () => {
     const sorted = [
       outbox.CANDIDATES,
+      givenUp.OLDEST_QUEUED,
       runs.LIST_FLOW_RUNS,
       runs.LIST_FLOW_RUNS_OF_FLOW,
       runs.LIST_FLOW_RUNS_IN_STATE,

@@ -2,6 +2,7 @@ import { describe } from "vitest";
 import { sqliteFixture } from "../support/store-fixture.ts";
 import { blockStoreSuite } from "./suite-blocks.ts";
 import { eventStoreSuite } from "./suite-events.ts";
+import { outboxGivenUpSuite } from "./suite-outbox-given-up.ts";
 import { outboxLooksSuite } from "./suite-outbox-looks.ts";
 import { outboxModelSuite } from "./suite-outbox-model.ts";
 import { outboxMovesSuite } from "./suite-outbox-moves.ts";
@@ -13,6 +14,7 @@ import { inboxStoreSuite, leaseStoreSuite } from "./suite-small.ts";
 const suites = {
   blockStoreSuite,
   outboxStoreSuite,
+  outboxGivenUpSuite,
   outboxLooksSuite,
   outboxMovesSuite,
   outboxOrderSuite,

@@ -38,12 +38,17 @@ const STEP = fc.oneof(
     weight: 6,
     arbitrary: fc.record({ do: fc.constant("settle" as const), pick: nat(50), end: nat(4), delayMs: nat(60) }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("begin" as const), pick: nat(50) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("die" as const), destination: nat(1), lease: nat(2), begins: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("release" as const), pick: nat(50), delayMs: nat(60) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("recover" as const), lease: nat(2) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("retire" as const), pick: nat(50), lease: nat(2) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("cancel" as const), pick: nat(50) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("replay" as const), pick: nat(50) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: nat(80) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.oneof(nat(80), fc.constant(1_100)) }) },
 );
 type Step = typeof STEP extends fc.Arbitrary<infer T> ? T : never;
 type StepOf<D extends Step["do"]> = Extract<Step, { do: D }>;
@@ -77,6 +82,8 @@ class Pair {
     if (step.do === "enqueue") await this.#enqueue(step);
     else if (step.do === "claim") await this.#claim(step);
     else if (step.do === "settle") await this.#settle(step);
+    else if (step.do === "begin") await this.#begin(picked(this.#held, step.pick));
+    else if (step.do === "die") await this.#die(step);
     else if (step.do === "recover") await this.recover(step.lease);
     else if (step.do === "wait") this.#elapsedMs += step.ms;
     else await this.#byHand(step);
@@ -125,8 +132,24 @@ class Pair {
     const openBefore = this.model.items.filter(isOpen);
     const claimed = await this.#outbox.claim(request);
     expectOrder(openBefore, claimed);
-    expect(claimed.map((delivery) => delivery.id)).toEqual(this.model.claim(request).map((item) => item.id));
+    expect(claimed.map(({ id, isSuspect = false }) => [id, isSuspect])).toEqual(
+      this.model.claim(request).map(({ id, ends }) => [id, ends >= 2]),
+    );
     for (const { id, attempts } of claimed) this.#held.push({ id, leaseId: request.leaseId, number: attempts + 1 });
+  }
+
+  async #begin(held: Held | undefined): Promise<void> {
+    if (held === undefined) return;
+    const expected = this.model.begin(held.id, held.leaseId);
+    expect(await this.#outbox.begin(held.id, held.leaseId)).toBe(expected);
+  }
+
+  /** A process takes what is due, begins to send it or does not come to that, and ends. */
+  async #die({ destination, lease, begins }: StepOf<"die">): Promise<void> {
+    const before = this.#held.length;
+    await this.#claim({ do: "claim", destination, lease, limit: 3 });
+    if (begins) for (const held of this.#held.slice(before)) await this.#begin(held);
+    await this.recover(lease);
   }
 
   async #settle({ pick, end, delayMs }: StepOf<"settle">): Promise<void> {

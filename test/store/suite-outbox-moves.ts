@@ -12,6 +12,7 @@ import { at, bringTo, claimFrom, enqueue, enqueueOne, idsOf, LEASE, OPS, STATUSE
 /** Each move, made on one delivery of the subject "s" that tells of progress. */
 const MAKE: Readonly<Record<MoveName, (store: SqliteStore, id: string) => Promise<unknown>>> = {
   claim: ({ outbox }) => claimFrom(outbox, { nowMs: at(1_000) }),
+  begin: ({ outbox }, id) => outbox.begin(id, LEASE),
   settle: ({ outbox }, id) => outbox.settle([aSettlement(id)], LEASE).catch(errorCode),
   release: ({ outbox }, id) => outbox.release([id], START_MS, LEASE),
   recover: ({ outbox }) => outbox.recover(LEASE, START_MS),
@@ -21,9 +22,10 @@ const MAKE: Readonly<Record<MoveName, (store: SqliteStore, id: string) => Promis
   replay: ({ outbox }, id) => outbox.replay({ ids: [id] }, START_MS),
 };
 
-/** Takes everything that is due and lets the process die. */
+/** Takes everything that is due, begins what goes alone, and lets the process die. */
 async function die(store: SqliteStore, values: Parameters<typeof claimFrom>[1] = {}): Promise<readonly string[]> {
   const claimed = await claimFrom(store.outbox, { nowMs: at(60_000), ...values });
+  for (const { id, isSuspect } of claimed) if (isSuspect === true) await store.outbox.begin(id, LEASE);
   await store.outbox.recover(LEASE, START_MS);
   return idsOf(claimed);
 }
@@ -277,6 +279,77 @@ export function outboxMovesSuite(open: StoreOpener): void {
       }
 
       expect(batches).toEqual([[later], ...ids.map((id) => [id])]);
+    });
+
+    it("does not count against what goes alone and had not begun", async () => {
+      await using fixture = await open();
+      const { outbox, events } = fixture.store;
+      const id = await enqueueOne(fixture.store);
+      await die(fixture.store);
+      await die(fixture.store);
+      const before = await outbox.read(id);
+
+      for (let end = 1; end <= 2 * MOST_PROCESS_ENDS; end += 1) {
+        const [claimed] = await claimFrom(outbox, { nowMs: at(60_000) });
+        expect(claimed).toMatchObject({ id, isSuspect: true });
+        expect(await outbox.recover(LEASE, at(end))).toBe(1);
+      }
+
+      const after = await outbox.read(id);
+      expect(after).toMatchObject({ status: "queued", attempts: 2, leaseId: null, uncertain: true });
+      expect(after).toEqual({ ...before, updatedAtMs: after?.updatedAtMs, nextAttemptAtMs: after?.nextAttemptAtMs });
+      expect(await outbox.attempts(id)).toHaveLength(2);
+      expect(await events.read()).toEqual([]);
+    });
+
+    it("lets what had not begun wait a little, so that it is not taken by one process after the other", async () => {
+      await using fixture = await open();
+      const { outbox } = fixture.store;
+      const id = await enqueueOne(fixture.store);
+      await die(fixture.store);
+      await die(fixture.store);
+      await claimFrom(outbox, { nowMs: at(60_000) });
+
+      await outbox.recover(LEASE, at(60_000));
+
+      expect(await claimFrom(outbox, { nowMs: at(60_000) })).toEqual([]);
+      expect((await outbox.read(id))?.nextAttemptAtMs).toBe(at(61_000));
+    });
+
+    it("counts against what had begun, from the instant at which it had", async () => {
+      await using fixture = await open();
+      const { store } = fixture;
+      const id = await enqueueOne(store);
+      await die(store);
+      await die(store);
+      await claimFrom(store.outbox, { nowMs: at(60_000) });
+      const beganAtMs = fixture.clock.now();
+
+      expect(await store.outbox.begin(id, LEASE)).toBe(true);
+      await store.outbox.recover(LEASE, at(60_001));
+
+      expect(await store.outbox.read(id)).toMatchObject({ status: "queued", attempts: 3 });
+      expect((await store.outbox.attempts(id)).at(-1)).toMatchObject({ number: 3, startedAtMs: beganAtMs });
+    });
+
+    it("asks for a beginning of each claim anew, and takes one only", async () => {
+      await using fixture = await open();
+      const { outbox } = fixture.store;
+      const id = await enqueueOne(fixture.store);
+      await die(fixture.store);
+      await die(fixture.store);
+      await claimFrom(outbox, { nowMs: at(60_000) });
+
+      expect(await outbox.begin(id, "lease-2")).toBe(false);
+      expect(await outbox.begin(id, LEASE)).toBe(true);
+      expect(await outbox.begin(id, LEASE)).toBe(false);
+      await outbox.release([id], START_MS, LEASE);
+      expect(await outbox.begin(id, LEASE)).toBe(false);
+      expect(await claimFrom(outbox, { nowMs: at(60_000) })).toMatchObject([{ id, isSuspect: true }]);
+      await outbox.recover(LEASE, at(60_000));
+
+      // The beginning of the claim that was given back is not one of this claim.
+      expect(await outbox.attempts(id)).toHaveLength(2);
     });
 
     it("spreads over time what was out twice", async () => {

@@ -26,7 +26,10 @@ const cell = (text: string): string => text.replaceAll("|", "\\|");
 
 /** The reference of one command as Markdown. */
 export function referenceOf({ path, summary, spec }: ListedCommand): string {
-  const words = (spec.args ?? []).map(({ name, optional }) => (optional === true ? `[${name}]` : `<${name}>`));
+  const words = (spec.args ?? []).map(({ name, optional, variadic }) => {
+    const word = `${name}${variadic === true ? "..." : ""}`;
+    return optional === true ? `[${word}]` : `<${word}>`;
+  });
   const rows = [
     ...(spec.args ?? []).map(({ name, text }) => `| \`${cell(name)}\` | ${cell(text)} |`),
     ...(spec.options ?? []).map(

@@ -36,14 +36,19 @@ export interface TwoHubs extends AsyncDisposable {
 
 const ACTING_TURNS = 40;
 
-export async function openTwoHubs(flags: ConfigInput = {}): Promise<TwoHubs> {
-  const clock = new ManualClock();
-  const ports = { clock, random: () => 0.5 };
-  const test = await openTestHub(flags, ports);
-  const core = await openCore(loadConfig({ flags: { home: test.home, keychain: "off", ...flags }, env: {} }), ports);
+/** @param clock Of the owner. @param otherClock Of the other one; default: the same. */
+export async function openTwoHubs(
+  flags: ConfigInput = {},
+  clock = new ManualClock(),
+  otherClock = clock,
+): Promise<TwoHubs> {
+  const random = () => 0.5;
+  const test = await openTestHub(flags, { clock, random });
+  const config = loadConfig({ flags: { home: test.home, keychain: "off", ...flags }, env: {} });
+  const core = await openCore(config, { clock: otherClock, random });
   const { store } = core;
   const { runs } = store;
-  const listeners = [declaredDeliveries({ clock, newId, uiUrl: null, hubName: "other" })];
+  const listeners = [declaredDeliveries({ clock: otherClock, newId, uiUrl: null, hubName: "other" })];
   const run = async (flowName: string): Promise<FlowRunRecord> => {
     await test.hub.store.runs.flush();
     const [newest] = await runs.listFlowRuns({ flowName });
@@ -56,7 +61,7 @@ export async function openTwoHubs(flags: ConfigInput = {}): Promise<TwoHubs> {
     clock,
     home: test.home,
     owner: test.hub,
-    other: { runs, clock, log: silentLogger, listeners },
+    other: { runs, clock: otherClock, log: silentLogger, listeners },
     store,
     within: test.within,
     run,

@@ -21,7 +21,7 @@ const SMALLEST_PAGE = 16;
 const FEW = 256;
 
 /** A delivery whose process ended this often in a row may be what ends it, and is taken alone. */
-const SUSPECT_AT = 2;
+export const SUSPECT_AT = 2;
 
 /** Due deliveries of one destination: the gravest first, then in order of arrival. */
 function* candidates(db: Database, { destination, nowMs, limit }: Claim): Generator<sql.Candidate> {
@@ -48,11 +48,17 @@ class Taking {
   /** What is left to take of subjects of which more than the head is due, in order of arrival; nothing if it must wait. */
   readonly #lines = new Map<string, sql.InLine[]>();
   #isOver = false;
+  #takesSuspect = false;
 
   constructor(db: Database, request: Claim, isFlying: boolean) {
     this.#db = db;
     this.#claim = request;
     this.#isFlying = isFlying;
+  }
+
+  /** What was chosen is one suspect. */
+  get takesSuspect(): boolean {
+    return this.#takesSuspect;
   }
 
   choose(): readonly number[] {
@@ -69,7 +75,9 @@ class Taking {
     const isSuspect = processEnds >= SUSPECT_AT;
     // It has to wait until it can be alone, and so does what comes after it.
     if (isSuspect) this.#isOver = true;
-    if (!isSuspect || (this.#taken.size === 0 && !this.#isFlying)) this.#taken.add(seq);
+    if (isSuspect && (this.#taken.size > 0 || this.#isFlying)) return;
+    this.#taken.add(seq);
+    this.#takesSuspect = isSuspect;
   }
 
   /** Takes a delivery after whatever of its subject came before it, however light that is. */
@@ -90,18 +98,27 @@ class Taking {
   }
 }
 
+export interface Claimed {
+  readonly rows: readonly DeliveryRow[];
+  /** It is one delivery, which may be what ends its process. */
+  readonly isSuspect: boolean;
+}
+
+const NOTHING: Claimed = { rows: [], isSuspect: false };
+
 /** Takes what may be sent, unless the destination is paused or another lease is sending to it. Part of a group commit. */
-export function claim(db: Database, request: Claim): DeliveryRow[] {
+export function claim(db: Database, request: Claim): Claimed {
   const { destination, leaseId, nowMs } = request;
-  if ((db.get(sql.PAUSED_UNTIL, destination)?.untilMs ?? 0) > nowMs) return [];
+  if ((db.get(sql.PAUSED_UNTIL, destination)?.untilMs ?? 0) > nowMs) return NOTHING;
   const flying = db.all(sql.IN_FLIGHT, destination);
-  if (flying.some((held) => held.leaseId !== leaseId || held.processEnds >= SUSPECT_AT)) return [];
+  if (flying.some((held) => held.leaseId !== leaseId || held.processEnds >= SUSPECT_AT)) return NOTHING;
   // Chosen first and taken then, so that what is taken does not look like something unfinished to the choice.
-  const seqs = new Taking(db, request, flying.length > 0).choose();
-  if (seqs.length === 0) return [];
+  const taking = new Taking(db, request, flying.length > 0);
+  const seqs = taking.choose();
+  if (seqs.length === 0) return NOTHING;
   const list = JSON.stringify(seqs);
   db.run(sql.CLAIM, leaseId, nowMs, list);
   const rows = new Map(db.all(sql.CLAIMED, list, leaseId).map((row) => [row.seq, row]));
   killPoint("claim:inside");
-  return seqs.flatMap((seq) => rows.get(seq) ?? []);
+  return { rows: seqs.flatMap((seq) => rows.get(seq) ?? []), isSuspect: taking.takesSuspect };
 }

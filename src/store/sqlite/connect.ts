@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { chmodSync, closeSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { BellhopError, messageOf } from "../../base/errors.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import { SCHEMA_VERSION } from "../schema-version.ts";
 import { type Waiting, untilUnlocked } from "./busy.ts";
 import { Database } from "./database.ts";
@@ -28,7 +29,8 @@ function prepareFile(path: string): void {
   const existing = statSync(path, { throwIfNoEntry: false });
   if (existing?.isDirectory() === true) throw unavailable(path, "it is a folder");
   if (existing === undefined) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // SQLite flushes the names in this folder, but not the folder's own.
+    makeFolder(dirname(path));
     // SQLite gives the log and its index the permissions of this file.
     closeSync(openSync(path, "a", 0o600));
   } else if (process.platform !== "win32" && (existing.mode & 0o077) !== 0) tighten(path);

@@ -1,10 +1,12 @@
 import { killPoint } from "../../base/kill-points.ts";
 import type { DestinationHealth, HealthMemory } from "../../delivery/delivery.ts";
+import { newHealth } from "../../delivery/health.ts";
 import { type Database, query, toJson } from "./database.ts";
 
 const COLUMNS = `destination, consecutive_failures as consecutiveFailures, consecutive_refusals as consecutiveRefusals,
   breaker, open_for_ms as openForMs, probe_at_ms as probeAtMs, failing_since_ms as failingSinceMs,
-  last_success_ms as lastSuccessMs, last_told_ms as lastToldMs, disabled_reason as disabledReason, memory`;
+  last_success_ms as lastSuccessMs, last_told_ms as lastToldMs, disabled_reason as disabledReason, memory,
+  given_up as givenUp, replayed_at_ms as replayedAtMs`;
 
 /** A row of `destinations`, under the port's names. */
 type HealthRow = Omit<DestinationHealth, "memory"> & { readonly memory: string };
@@ -53,6 +55,33 @@ export const WRITE_HEALTH = query<
 export const TEST_NOW = query<[destination: string]>(
   "update destinations set probe_at_ms = 0 where destination = ? and disabled_reason is not null",
 );
+
+/** Unique index on destination. A destination that never failed has no row, and nothing there that could be too old. */
+const REPLAYED = query<[nowMs: number, destination: string]>(
+  `update destinations set replayed_at_ms = ?, probe_at_ms = case when disabled_reason is null then probe_at_ms else 0 end
+   where destination = ?`,
+);
+
+/** A person wants to know whether it works now, and gives what waits its full chance again. */
+export const noteReplay = (db: Database, destination: string, nowMs: number): void =>
+  void db.run(REPLAYED, nowMs, destination);
+
+/** Unique index on destination. */
+const COUNT_GIVEN_UP = query<[count: number, destination: string]>(
+  "update destinations set given_up = given_up + ? where destination = ?",
+);
+
+/**
+ * Counts deliveries that are given up without the result of an attempt, in the transaction that does it, for whoever looks
+ * after their destination next. The number only grows, and a health that is written at the same time leaves it alone.
+ */
+export function countGivenUp(db: Database, destinations: readonly string[]): void {
+  for (const [destination, { length }] of Map.groupBy(destinations, (name) => name)) {
+    if (db.run(COUNT_GIVEN_UP, length, destination) > 0) continue;
+    prepareHealth(newHealth(destination))(db);
+    db.run(COUNT_GIVEN_UP, length, destination);
+  }
+}
 
 const whole = (ms: number | null): number | null => (ms === null ? null : Math.ceil(ms));
 

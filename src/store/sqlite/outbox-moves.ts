@@ -10,13 +10,14 @@ import {
   type Settlement,
 } from "../../delivery/delivery.ts";
 import { MOST_PROCESS_ENDS } from "../../delivery/outbox-store.ts";
+import { SUSPECT_AT } from "./claim.ts";
 import { type Database, toJson } from "./database.ts";
 import { prepareEvent } from "./event-rows.ts";
 import { prepareRequest } from "./outbox-insert.ts";
 import { overtakeOlder } from "./outbox-overtake.ts";
-import { TEST_NOW } from "./outbox-health.ts";
+import { countGivenUp, noteReplay } from "./outbox-health.ts";
 import { putPayload } from "./outbox-payloads.ts";
-import { insertAttempt } from "./outbox-rows.ts";
+import { insertAttempt, insertAttemptOf } from "./outbox-rows.ts";
 import * as sql from "./outbox-statements.ts";
 
 // The moves of MOVES in delivery.ts as work of a group commit. Those that give deliveries something to do return destinations.
@@ -66,7 +67,7 @@ export function settle(db: Database, prepared: PreparedSettlement, leaseId: stri
   const endedAtMs = Math.round(attempt.startedAtMs + attempt.durationMs);
   // Waits come from a random back-off; never early.
   const dueAtMs = Math.ceil(nextAttemptAtMs);
-  const line = db.get(
+  const settled = db.run(
     sql.SETTLE,
     to,
     isOpen(to),
@@ -80,12 +81,19 @@ export function settle(db: Database, prepared: PreparedSettlement, leaseId: stri
     deliveryId,
     leaseId,
   );
-  if (line === undefined) return refuse(deliveryId, db.get(sql.WHERE_NOW, deliveryId)?.status, to);
-  insertAttempt(db, line.seq, attempt, prepared.outcome);
+  if (settled === 0) return refuse(deliveryId, db.get(sql.WHERE_NOW, deliveryId)?.status, to);
+  insertAttemptOf(db, attempt, prepared.outcome);
   killPoint("settle:inside");
-  if (prepared.payload !== null) putPayload(db, { seq: line.seq, id: deliveryId, payload: prepared.payload });
-  if (to === "queued" && line.coalesces === 1) overtakeOlder(db, { ...line, nowMs: endedAtMs });
+  if (prepared.payload !== null || to === "queued") followUp(db, prepared, endedAtMs);
   return prepared.news(db);
+}
+
+function followUp(db: Database, { settlement: { attempt, to }, payload }: PreparedSettlement, nowMs: number): void {
+  const { deliveryId: id } = attempt;
+  const line = db.get(sql.LINE_OF, id);
+  if (line === undefined) return;
+  if (payload !== null) putPayload(db, { seq: line.seq, id, payload });
+  if (to === "queued" && line.coalesces === 1) overtakeOlder(db, { ...line, nowMs });
 }
 
 export interface Release {
@@ -114,7 +122,13 @@ export interface Retirement {
 export function retire(db: Database, { ids, to, reason, detail, leaseId, nowMs }: Retirement): boolean {
   const ended = db.all(sql.RETIRE, to, reason, detail, nowMs, toJson(ids), leaseId);
   const end = { reason, detail, atMs: nowMs };
-  if (to === "dead") for (const row of ended) prepareEvent(deadEvent(row, end))(db);
+  if (to === "dead") {
+    for (const row of ended) prepareEvent(deadEvent(row, end))(db);
+    countGivenUp(
+      db,
+      ended.map((row) => row.destination),
+    );
+  }
   return ended.length > 0;
 }
 
@@ -128,19 +142,26 @@ const LOST: Outcome = { kind: "retry", reason: "process-ended", detail: PROCESS_
  * together comes one after the other, and the one that ends its process is found out while the others get through.
  */
 const APART_MS = 100;
-const SUSPECT_FROM = 2;
+
+/** Wait of what was not sent when its process ended, so that processes which end at once do not take it all the time. */
+const UNSENT_WAIT_MS = 1_000;
 
 /** Destinations of what was queued again or ended, one for each delivery. */
 export function recover(db: Database, leaseId: string, nowMs: number): string[] {
   const held = db.all(sql.HELD_BY, leaseId);
   let suspects = 0;
   for (const row of held) {
+    if (row.processEnds >= SUSPECT_AT && row.begunAtMs === null) {
+      db.run(sql.RECOVER_UNSENT, nowMs + UNSENT_WAIT_MS + suspects * APART_MS, nowMs, row.seq);
+      suspects += 1;
+      continue;
+    }
     const processEnds = row.processEnds + 1;
     const number = row.attempts + 1;
     const lost = {
       deliveryId: row.id,
       number,
-      startedAtMs: row.updatedAtMs,
+      startedAtMs: row.begunAtMs ?? row.updatedAtMs,
       durationMs: 0,
       outcome: LOST,
       status: null,
@@ -151,10 +172,11 @@ export function recover(db: Database, leaseId: string, nowMs: number): string[] 
       const detail = `${processEnds} processes in a row ended while they were sending it`;
       db.run(sql.RECOVER, "dead", 0, nowMs, reason, detail, nowMs, row.seq);
       prepareEvent(deadEvent({ ...row, attempts: number }, { reason, detail, atMs: nowMs }))(db);
+      countGivenUp(db, [row.destination]);
       continue;
     }
-    const dueAtMs = processEnds < SUSPECT_FROM ? nowMs : nowMs + suspects * APART_MS;
-    if (processEnds >= SUSPECT_FROM) suspects += 1;
+    const dueAtMs = processEnds < SUSPECT_AT ? nowMs : nowMs + suspects * APART_MS;
+    if (processEnds >= SUSPECT_AT) suspects += 1;
     db.run(sql.RECOVER, "queued", 1, dueAtMs, "process-ended", PROCESS_ENDED, nowMs, row.seq);
   }
   killPoint("recover:inside");
@@ -163,10 +185,10 @@ export function recover(db: Database, leaseId: string, nowMs: number): string[] 
   return held.map((row) => row.destination);
 }
 
-/** The destinations of what was queued again, one for each delivery. Who replays wants to know whether it works now. */
+/** The destinations of what was queued again, one for each delivery. */
 export function replay(db: Database, seqs: readonly number[], nowMs: number): string[] {
   const destinations = db.all(sql.REPLAY, nowMs, toJson(seqs)).map((row) => row.destination);
-  for (const destination of new Set(destinations)) db.run(TEST_NOW, destination);
+  for (const destination of new Set(destinations)) noteReplay(db, destination, nowMs);
   return destinations;
 }
 

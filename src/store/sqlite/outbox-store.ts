@@ -6,6 +6,7 @@ import { type Database, toJson } from "./database.ts";
 import type { Enqueued } from "./enqueued.ts";
 import { listHealth, prepareHealth, readHealth } from "./outbox-health.ts";
 import { prepareJournal } from "./outbox-insert.ts";
+import { readLost, readOverdue } from "./outbox-given-up.ts";
 import { looks } from "./outbox-looks.ts";
 import * as move from "./outbox-moves.ts";
 import { narrowing } from "./outbox-narrowing.ts";
@@ -90,7 +91,16 @@ function changeHealth(db: Database, destination: string, change: Parameters<Outb
 function moves({ queue, clock }: Session, enqueued: Enqueued, keys: PayloadKeys | undefined) {
   const tell = (destinations: readonly string[]): void => enqueued.tell(destinations);
   return {
-    claim: async (request) => toDeliveries(await queue.submit((db) => claim(db, request)), keys),
+    claim: async (request) => {
+      const { rows, isSuspect } = await queue.submit((db) => claim(db, request));
+      const claimed = await toDeliveries(rows, keys);
+      return isSuspect ? claimed.map((delivery) => ({ ...delivery, isSuspect })) : claimed;
+    },
+
+    begin: (id, leaseId) => {
+      const nowMs = clock.now();
+      return queue.submit((db) => db.run(sql.BEGIN, nowMs, id, leaseId) > 0);
+    },
 
     settle: async (settlements, leaseId, health = []) => {
       if (settlements.length + health.length === 0) return;
@@ -157,6 +167,8 @@ export function openOutboxStore(session: Session, enqueued: Enqueued, keys?: Pay
     },
     replay: (which, nowMs, onProgress) => replay({ which, nowMs, onProgress }, session, enqueued),
 
+    overdue: async (request) => opened(await read((db) => db.snapshot(() => readOverdue(db, request)))),
+    lost: async (destination, limit) => opened(await readCommitted((db) => readLost(db, destination, limit))),
     read: async (id) => firstOf(await read((db) => db.get(sql.READ, id))),
     readByKey: async (dedupKey) => firstOf(await read((db) => db.get(sql.READ_BY_KEY, dedupKey))),
     find: async (idOrPrefix) => firstOf(await read((db) => find(db, idOrPrefix))),
