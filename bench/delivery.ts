@@ -38,7 +38,12 @@ export async function run(report: Report, { quick }: BenchOptions): Promise<void
   await measureFootprint(report, sink, textPayload, scale.footprint);
   const sample = { title: String(textPayload["title"]), text: String(textPayload["body"]) };
   const drain = (name: string, more: Partial<DrainKind>): Promise<void> =>
-    measureDrain(report, sink, { name, count: drained, destinations: 1, payload: textPayload, sample, ...more }, rounds);
+    measureDrain(
+      report,
+      sink,
+      { name, count: drained, destinations: 1, payload: textPayload, sample, ...more },
+      rounds,
+    );
   await drain("drain_sqlite_per_s", {});
   await drain("drain_sqlite_per_s_100", { destinations: 100 });
   // At least two for each: opening a destination is part of it.

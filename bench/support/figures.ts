@@ -43,7 +43,8 @@ export function figure(
     raw: raw === null ? null : rounded(raw),
     ratio: raw === null ? null : rounded(value / raw),
     runs: samples.length,
-    spread: value === 0 ? 0 : rounded((quantile(samples, 0.75) - quantile(samples, 0.25)) / (unit === "%" ? 100 : value)),
+    spread:
+      value === 0 ? 0 : rounded((quantile(samples, 0.75) - quantile(samples, 0.25)) / (unit === "%" ? 100 : value)),
   };
 }
 

@@ -124,7 +124,7 @@ const withDead = (health: DestinationHealth): DestinationHealth => ({
 });
 
 /** Deliveries were given up without an attempt, and nobody has looked yet what is owed in their place. */
-export const isUnseen = ({ givenUp, memory }: DestinationHealth): boolean => givenUp > memory.givenUpSeen;
+const isUnseen = ({ givenUp, memory }: DestinationHealth): boolean => givenUp > memory.givenUpSeen;
 
 /** The health once somebody has looked after the first `count` that were given up without an attempt. */
 export function afterLook(before: DestinationHealth, count: number, { tells }: HealthRules): DestinationHealth {

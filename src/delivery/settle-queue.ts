@@ -108,7 +108,12 @@ export class SettleQueue implements AsyncDisposable {
 
   async #gather(): Promise<void> {
     const { clock, traffic } = this.#parts;
-    if (traffic.out === 0 || this.#waiting.length >= GATHER_ENOUGH || this.#failures > 0 || this.#closing.signal.aborted)
+    if (
+      traffic.out === 0 ||
+      this.#waiting.length >= GATHER_ENOUGH ||
+      this.#failures > 0 ||
+      this.#closing.signal.aborted
+    )
       return;
     this.#gathered = Promise.withResolvers();
     using _timer = clock.timer(GATHER_MS, this.#gathered.resolve);

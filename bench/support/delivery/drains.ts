@@ -79,4 +79,3 @@ export async function measureDrain(report: Report, sink: Sink, kind: DrainKind, 
   }
   report(figure("delivery", name, "1/s", ours, raw));
 }
-

@@ -26,7 +26,12 @@ async function pace(count: number, perSecond: number, step: (index: number) => P
 export async function pacedLatencies(
   { hub }: BenchHub,
   sink: Sink,
-  load: { readonly count: number; readonly perSecond: number; readonly payload: Payload; readonly refs: readonly string[] },
+  load: {
+    readonly count: number;
+    readonly perSecond: number;
+    readonly payload: Payload;
+    readonly refs: readonly string[];
+  },
 ): Promise<number[]> {
   const committedMs = new Map<string, number>();
   let lastMs = 0;
