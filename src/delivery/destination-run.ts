@@ -18,8 +18,12 @@ import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
 /** Attempts of one destination at the same time, each about another subject. */
 const PARALLEL = 16;
 
-/** Most deliveries claimed at once. After a crash, all that were claimed count as uncertain, so keep it modest. */
+/**
+ * Most deliveries of a destination that are claimed, and of all destinations together, at least one round of attempts each.
+ * After a crash, all that were claimed count as uncertain, and claiming many holds up the process; so both are modest.
+ */
 const CLAIM = 96;
+const CLAIM_OF_ALL = 4_096;
 
 /** Claim again when fewer than this share of a whole claim wait, so that sending does not pause for the store. */
 const LOW_WATER = 0.25;
@@ -232,7 +236,8 @@ export class DestinationRun {
   #mostClaimed(): number {
     const opened = this.#opened?.destination;
     const isSentAgain = opened === undefined || ruleOf(opened) === "retry";
-    return isSentAgain ? CLAIM : PARALLEL;
+    if (!isSentAgain) return PARALLEL;
+    return Math.max(PARALLEL, Math.min(CLAIM, Math.floor(CLAIM_OF_ALL / this.#parts.traffic.destinations)));
   }
 
   #bucket(): TokenBucket | undefined {

@@ -89,7 +89,7 @@ class InProcessDispatcher implements Dispatcher {
   readonly #woken = new Set<string>();
   /** Due, and waiting for a place. */
   readonly #queue = new Set<string>();
-  readonly #traffic: Traffic = { out: 0 };
+  readonly #traffic: Traffic = { out: 0, destinations: 0 };
   readonly #buckets = new Map<string, TokenBucket>();
   /** Woken because the store named them: it knows only when the first delivery of each is due. */
   readonly #named = new Set<string>();
@@ -264,6 +264,7 @@ class InProcessDispatcher implements Dispatcher {
       },
     });
     this.#runs.set(destination, run);
+    this.#traffic.destinations = this.#runs.size;
     const onBug = (error: unknown) => {
       this.#parts.log.error("dispatcher run failed", { destination, error: redact(messageOf(error)) });
       return false;
@@ -277,6 +278,7 @@ class InProcessDispatcher implements Dispatcher {
 
   #onEnded(destination: string, worked: boolean): void {
     this.#runs.delete(destination);
+    this.#traffic.destinations = this.#runs.size;
     this.#ended.delete(destination);
     if (this.#closed) return;
     const wasNamed = this.#named.delete(destination);

@@ -85,8 +85,8 @@ function scrubFacts(facts: RunFacts): RunFacts {
  */
 export function maskedAgain(context: RunMessage): RunMessage {
   const { links: _links, hub: _hub, ...rest } = context;
-  // JSON by its making. What is kept under the name of a secret was masked when it was stored.
-  return needsScrub(rest as unknown as JsonObject) ? finish(context) : context;
+  // What is kept under the name of a secret was masked when it was stored.
+  return needsScrub(rest) ? finish(context) : context;
 }
 
 function factsOf(change: StateChange, options: ContextOptions, thrown: unknown): RunFacts {

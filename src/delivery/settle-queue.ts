@@ -36,9 +36,12 @@ interface HealthWrite {
   readonly order: number;
 }
 
-/** Attempts of this process that are out. */
+/** What goes on in this process. */
 export interface Traffic {
+  /** Attempts that are out. */
   out: number;
+  /** Destinations that are worked on. */
+  destinations: number;
 }
 
 export interface StoreAccess {

@@ -13,7 +13,7 @@ function rig() {
   const settle = async (settlements: readonly Settlement[]): Promise<void> => void batches.push(settlements.length);
   // Nothing else of the port is used.
   const outbox = { settle } as Partial<OutboxStore> as OutboxStore;
-  const traffic = { out: 1 };
+  const traffic = { out: 1, destinations: 1 };
   const parts = { outbox, clock, random: seededRandom(), log: memoryLog(), traffic, leaseId: "L" };
   const queue = new SettleQueue(parts);
   const push = (count: number) => Array.from({ length: count }, (_, index) => queue.push(aSettlement(`d-${index}`)));

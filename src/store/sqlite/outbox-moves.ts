@@ -17,7 +17,7 @@ import { prepareRequest } from "./outbox-insert.ts";
 import { overtakeOlder } from "./outbox-overtake.ts";
 import { countGivenUp, noteReplay } from "./outbox-health.ts";
 import { putPayload } from "./outbox-payloads.ts";
-import { insertAttempt, insertAttemptOf } from "./outbox-rows.ts";
+import { insertAttempt } from "./outbox-rows.ts";
 import * as sql from "./outbox-statements.ts";
 
 // The moves of MOVES in delivery.ts as work of a group commit. Those that give deliveries something to do return destinations.
@@ -67,6 +67,7 @@ export function settle(db: Database, prepared: PreparedSettlement, leaseId: stri
   const endedAtMs = Math.round(attempt.startedAtMs + attempt.durationMs);
   // Waits come from a random back-off; never early.
   const dueAtMs = Math.ceil(nextAttemptAtMs);
+  const seq = db.get(sql.SEQ_OF, deliveryId)?.seq ?? NOT_STORED;
   const settled = db.run(
     sql.SETTLE,
     to,
@@ -78,23 +79,20 @@ export function settle(db: Database, prepared: PreparedSettlement, leaseId: stri
     providerId,
     detail,
     endedAtMs,
-    deliveryId,
+    seq,
     leaseId,
   );
   if (settled === 0) return refuse(deliveryId, db.get(sql.WHERE_NOW, deliveryId)?.status, to);
-  insertAttemptOf(db, attempt, prepared.outcome);
+  insertAttempt(db, seq, attempt, prepared.outcome);
   killPoint("settle:inside");
-  if (prepared.payload !== null || to === "queued") followUp(db, prepared, endedAtMs);
+  if (prepared.payload !== null) putPayload(db, { seq, id: deliveryId, payload: prepared.payload });
+  const line = to === "queued" ? db.get(sql.LINE_OF, seq) : undefined;
+  if (line?.coalesces === 1) overtakeOlder(db, { ...line, nowMs: endedAtMs });
   return prepared.news(db);
 }
 
-function followUp(db: Database, { settlement: { attempt, to }, payload }: PreparedSettlement, nowMs: number): void {
-  const { deliveryId: id } = attempt;
-  const line = db.get(sql.LINE_OF, id);
-  if (line === undefined) return;
-  if (payload !== null) putPayload(db, { seq: line.seq, id, payload });
-  if (to === "queued" && line.coalesces === 1) overtakeOlder(db, { ...line, nowMs });
-}
+/** Keys begin at 1. */
+const NOT_STORED = 0;
 
 export interface Release {
   readonly ids: readonly string[];

@@ -29,21 +29,6 @@ const INSERT_ATTEMPT = query<
   [deliverySeq: number, number: number, startedAtMs: number, durationMs: number, status: number | null, outcome: string]
 >("insert into attempts (delivery_seq, number, started_at_ms, duration_ms, status, outcome) values (?, ?, ?, ?, ?, ?)");
 
-/** Unique index on deliveries (id). */
-const INSERT_ATTEMPT_OF = query<
-  [number: number, startedAtMs: number, durationMs: number, status: number | null, outcome: string, deliveryId: string]
->(
-  `insert into attempts (delivery_seq, number, started_at_ms, duration_ms, status, outcome)
-   select seq, ?, ?, ?, ?, ? from deliveries where id = ?`,
-);
-
-/** The same where only the delivery's id is known. */
-export function insertAttemptOf(db: Database, attempt: Attempt, outcome: string): void {
-  const { number, status, deliveryId } = attempt;
-  const [startedAtMs, durationMs] = [Math.round(attempt.startedAtMs), Math.round(attempt.durationMs)];
-  db.run(INSERT_ATTEMPT_OF, number, startedAtMs, durationMs, status, outcome, deliveryId);
-}
-
 export function insertAttempt(db: Database, deliverySeq: number, attempt: Attempt, outcome: string): void {
   // Measured durations have a fraction; the columns are integers.
   const [startedAtMs, durationMs] = [Math.round(attempt.startedAtMs), Math.round(attempt.durationMs)];

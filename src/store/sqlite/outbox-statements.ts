@@ -117,6 +117,9 @@ export const BEGIN = query<[nowMs: number, id: string, leaseId: string]>(
    where id = ? and status = 'sending' and lease_id = ? and begun_at_ms is null`,
 );
 
+/** The unique index on id alone. */
+export const SEQ_OF = query<[id: string], { seq: number }>("select seq from deliveries where id = ?");
+
 /** Unique index on id. */
 export const WHERE_NOW = query<[id: string], { status: DeliveryStatus }>("select status from deliveries where id = ?");
 
@@ -128,7 +131,7 @@ export interface Line {
 }
 
 /**
- * Unique index on id. Once uncertain, always uncertain. The number of attempts must be as when it was claimed: whoever
+ * Primary key. Once uncertain, always uncertain. The number of attempts must be as when it was claimed: whoever
  * lost it and took it again has two attempts out, of which only the later one may speak for it.
  */
 export const SETTLE = query<
@@ -142,18 +145,18 @@ export const SETTLE = query<
     providerId: string | null,
     detail: string | null,
     updatedAtMs: number,
-    id: string,
+    seq: number,
     leaseId: string,
   ]
 >(
   `update deliveries set status = ?1, is_open = ?2, attempts = ?3, next_attempt_at_ms = ?4, uncertain = max(uncertain, ?5),
      reason = ?6, provider_id = ?7, detail = ?8, updated_at_ms = ?9, lease_id = null, process_ends = 0
-   where id = ?10 and status = 'sending' and lease_id = ?11 and attempts = ?3 - 1`,
+   where seq = ?10 and status = 'sending' and lease_id = ?11 and attempts = ?3 - 1`,
 );
 
-/** Unique index on id. Asked where it matters: `returning` it from every settlement would cost half as much again. */
-export const LINE_OF = query<[id: string], Line>(
-  "select seq, destination, subject, coalesces from deliveries where id = ?",
+/** Primary key. Asked where it matters: `returning` it from every settlement would cost half as much again. */
+export const LINE_OF = query<[seq: number], Line>(
+  "select seq, destination, subject, coalesces from deliveries where seq = ?",
 );
 
 /** Unique index on id. */
