@@ -2,6 +2,7 @@ import type { Message } from "../channel/message.ts";
 import type { DeliveryRequest } from "../runs/delivery-request.ts";
 import { fromText } from "../templating/convert.ts";
 import type { Dialect } from "../templating/dialect.ts";
+import { fallbackKey } from "./dedup-keys.ts";
 import type { Delivery, DeliveryReason } from "./delivery.ts";
 import { asFallback, fallbackIn, isFallback } from "./payload.ts";
 
@@ -18,9 +19,6 @@ interface FallbackParts {
   readonly nowMs: number;
   readonly newId: () => string;
 }
-
-/** What makes the message in place of a delivery one that is made once. */
-export const fallbackKey = (id: string): string => `fallback/${id}`;
 
 /**
  * The delivery to make in place of one that was given up; null when nobody named a destination for that case. It is made

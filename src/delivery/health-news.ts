@@ -3,6 +3,7 @@ import { redact } from "../base/redactor.ts";
 import type { HubEvent, HubEventName } from "../events/event.ts";
 import type { JsonObject } from "../base/json.ts";
 import type { DeliveryRequest } from "../runs/delivery-request.ts";
+import { healthKey } from "./dedup-keys.ts";
 import type { DestinationHealth, HealthNews } from "./delivery.ts";
 import type { HealthStep, Level, Signs } from "./health.ts";
 import { durationText } from "../templating/duration-text.ts";
@@ -96,7 +97,7 @@ function alertsOf(step: HealthStep, { before, nowMs, alertTo, newId }: NewsParts
   if (alertTo === null || alertTo === health.destination) return [];
   const request = (key: string, severity: DeliveryRequest["severity"], { title, lines }: Text): DeliveryRequest => ({
     id: newId(),
-    dedupKey: `health/${health.destination}/${key}`,
+    dedupKey: healthKey(health.destination, key),
     destination: alertTo,
     subject: `destination/${health.destination}`,
     severity,

@@ -1,4 +1,5 @@
 import type { Attempt, Delivery } from "../../delivery/delivery.ts";
+import { fallbackKey, isHealthKey, replacedBy } from "../../delivery/dedup-keys.ts";
 import type { OutboxStore } from "../../delivery/outbox-store.ts";
 
 /** Other deliveries that one has to do with. */
@@ -11,21 +12,15 @@ export interface Links {
   readonly overtakenBy: Delivery | null;
 }
 
-/** Identity of the delivery that is made in place of another one; see `fallbackFor` in src/delivery/fallback.ts. */
-const FALLBACK = "fallback/";
-/** Messages about the trouble of a destination; see src/delivery/health-news.ts. */
-const HEALTH = "health/";
-
 /** Id of the delivery in whose place this one was made; null for any other. */
-export const originalOf = ({ dedupKey }: Delivery): string | null =>
-  dedupKey.startsWith(FALLBACK) ? dedupKey.slice(FALLBACK.length) : null;
+export const originalOf = ({ dedupKey }: Delivery): string | null => replacedBy(dedupKey);
 
 export const overtakerOf = ({ reason, detail }: Delivery): string | null => (reason === "overtaken" ? detail : null);
 
 export async function linksOf(outbox: Pick<OutboxStore, "read" | "readByKey">, delivery: Delivery): Promise<Links> {
   const read = (id: string | null): Promise<Delivery | null> => (id === null ? Promise.resolve(null) : outbox.read(id));
   const [fallback, insteadOf, overtakenBy] = await Promise.all([
-    outbox.readByKey(`${FALLBACK}${delivery.id}`),
+    outbox.readByKey(fallbackKey(delivery.id)),
     read(originalOf(delivery)),
     read(overtakerOf(delivery)),
   ]);
@@ -35,8 +30,8 @@ export async function linksOf(outbox: Pick<OutboxStore, "read" | "readByKey">, d
 /** Where a delivery comes from. */
 export function originText({ origin, dedupKey }: Delivery): string {
   if (origin === "notify") return "notify() (sent at once)";
-  if (dedupKey.startsWith(FALLBACK)) return "fallback (stored when another delivery was given up)";
-  return dedupKey.startsWith(HEALTH) ? "alert about a destination" : "hook (stored with the state)";
+  if (replacedBy(dedupKey) !== null) return "fallback (stored when another delivery was given up)";
+  return isHealthKey(dedupKey) ? "alert about a destination" : "hook (stored with the state)";
 }
 
 /** What it means that nobody knows whether a message has arrived; null when that is known. */

@@ -1,4 +1,4 @@
-import { fallbackKey } from "../../delivery/fallback.ts";
+import { fallbackKey } from "../../delivery/dedup-keys.ts";
 import { MOST_PROCESS_ENDS, type OutboxStore } from "../../delivery/outbox-store.ts";
 import { type Database, query, toJson } from "./database.ts";
 import { GIVEN_UP_ONLY } from "./outbox-narrowing.ts";
