@@ -17,8 +17,17 @@ export type BlockPromise<T> = Promise<T> & { readonly [K in MethodsOf<T>]: Forwa
 
 const UNFORWARDED: ReadonlySet<string> = new Set(["then", "catch", "finally", "toJSON", "toString", "constructor"]);
 
+/** Classes do not change once blocks are made of them. */
+const namesOf = new WeakMap<object, readonly string[]>();
+
 /** Names of the methods of a class and its ancestors. */
-export function methodNames(prototype: object): string[] {
+export function methodNames(prototype: object): readonly string[] {
+  let names = namesOf.get(prototype);
+  if (names === undefined) namesOf.set(prototype, (names = findMethods(prototype)));
+  return names;
+}
+
+function findMethods(prototype: object): string[] {
   const names = new Set<string>();
   for (let proto: object | null = prototype; proto !== null && proto !== Object.prototype; proto = parentOf(proto)) {
     for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(proto))) {
