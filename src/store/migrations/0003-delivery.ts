@@ -24,8 +24,6 @@ alter table deliveries add column priority integer not null default 3;
 alter table deliveries add column is_open integer not null default 0;
 alter table deliveries add column coalesces integer not null default 0;
 alter table deliveries add column process_ends integer not null default 0;
--- When its attempt was begun; noted only where it matters, and only while status is 'sending'.
-alter table deliveries add column begun_at_ms integer;
 update deliveries set is_open = 1,
   priority = case severity when 'critical' then 0 when 'error' then 1 when 'warning' then 2 else 3 end
   where status in ('queued', 'sending');
@@ -57,10 +55,7 @@ create table destinations (
   last_success_ms integer,
   last_told_ms integer,
   disabled_reason text,
-  memory text not null,
-  -- Written by the moves of deliveries alone: how many were given up without an attempt, and when a person last replayed some.
-  given_up integer not null default 0,
-  replayed_at_ms integer
+  memory text not null
 ) strict;
 
 -- after_state_seq: the newest state when the event was stored, so that events and states can be read as one feed.
