@@ -7,6 +7,8 @@ export default defineConfig({
     setupFiles: ["test/support/setup.ts"],
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // The default leaves one core to the person who waits; half of the tests wait for processes anyway.
+    maxWorkers: "100%",
     projects: [
       {
         extends: true,

@@ -156,16 +156,17 @@ export class DestinationRun {
     change.resolve();
   }
 
-  /** Keeps the promise until it ends, so that the run does not end before. */
-  #track(work: Promise<void>): void {
-    const onBug = (error: unknown) =>
-      this.#parts.log.error("dispatcher step failed", {
-        destination: this.#destination,
-        error: redact(messageOf(error)),
-      });
-    const tracked = work.catch(onBug).finally(() => {
+  /** Keeps the promise until it ends, so that the run does not end before. @param ended Called then, first of all. */
+  #track(work: Promise<void>, ended?: () => void): void {
+    const untrack = (): void => {
+      ended?.();
       this.#pending.delete(tracked);
       this.#changed();
+    };
+    const tracked = work.then(untrack, (error: unknown) => {
+      const fields = { destination: this.#destination, error: redact(messageOf(error)) };
+      this.#parts.log.error("dispatcher step failed", fields);
+      untrack();
     });
     this.#pending.add(tracked);
   }
@@ -181,7 +182,7 @@ export class DestinationRun {
     // The store gives nothing of a subject that has a delivery out, so the last claim is made when nothing is.
     if (this.#drained || (this.#short && !this.#isIdle())) return;
     this.#claiming = true;
-    this.#track(this.#claim().finally(() => (this.#claiming = false)));
+    this.#track(this.#claim(), () => (this.#claiming = false));
   }
 
   async #claim(): Promise<void> {
@@ -262,7 +263,7 @@ export class DestinationRun {
       if (delivery === undefined) return;
       this.#bucket()?.take(this.#parts.clock.monotonic());
       this.#unsettled += 1;
-      this.#track(this.#attempt(delivery, opened).finally(() => (this.#unsettled -= 1)));
+      this.#track(this.#attempt(delivery, opened), () => (this.#unsettled -= 1));
     }
   }
 

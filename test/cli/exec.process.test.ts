@@ -127,7 +127,7 @@ describe("bellhop exec", () => {
   it("tries again, tells of each retry, and of the failure once", async () => {
     const counter = join(home.path, "attempts");
     const result = await runExec(home.path, [
-      ...words("--retries 2 --retry-delay 10ms --on-retry inbox/ops --on-failure inbox/ops"),
+      ...words("--retries 2 --retry-delay 500ms --on-retry inbox/ops --on-failure inbox/ops"),
       ...sh(`echo x >> ${counter}; exit 7`),
     ]);
 
