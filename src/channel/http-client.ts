@@ -23,7 +23,7 @@ const KEEP_ALIVE_MS = 4_000;
  * must not keep others on the same host waiting.
  */
 const CONNECTIONS = 64;
-/** Addresses whose parts are kept: reading one takes a tenth of a request. */
+/** Addresses whose parts are kept, because a destination's is the same for all its messages. */
 const TARGETS_KEPT = 1_000;
 
 /** What decides which connections a request may share with others. */
