@@ -1,4 +1,4 @@
-import { cpSync } from "node:fs";
+import { closeSync, cpSync, fsyncSync, openSync } from "node:fs";
 import { newId } from "../../../src/base/ids.ts";
 import { withBlockContext } from "../../../src/block/ambient.ts";
 import { loadConfig } from "../../../src/config/load.ts";
@@ -95,9 +95,12 @@ export async function enqueueMany(core: Core, count: number, destinations: numbe
   }
 }
 
-/** A copy of a home that nobody has open. */
+/** A copy of a home that nobody has open. It is on the disk, so that no flush of the measured code writes it along. */
 export function copyHome(home: Home): Home {
   const copy = tempHome();
   cpSync(home.path, copy.path, { recursive: true });
+  const file = openSync(copy.database, "r+");
+  fsyncSync(file);
+  closeSync(file);
   return copy;
 }
