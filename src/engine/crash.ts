@@ -185,10 +185,9 @@ export const watcher: ActivityWatcher = {
     process.off("exit", onExit);
     process.off("beforeExit", onIdle);
     process.off("uncaughtException", onUncaught);
-    // A signal that came while the last state was written is told in the next turn, and must find its listener there.
-    setImmediate(() => {
-      if (!isWatching) stopListening();
-    }).unref();
+    // A signal that came while the last state was written is told when the loop next polls, and must find its listener
+    // there. This may be called out of a poll, and then the first of two turns ends before the next one.
+    setImmediate(() => setImmediate(() => isWatching || stopListening()).unref()).unref();
   },
 };
 

@@ -47,7 +47,7 @@ const STOP = new Error("stop");
 
 /** Lets things happen until it is done, or nothing happens any more. */
 async function quiet(seen: { readonly isDone: boolean }): Promise<void> {
-  for (let turns = 0; turns < 200 && !seen.isDone; turns += 1) await turn();
+  for (let turns = 0; turns < 200 && !seen.isDone; turns += 1) await clock.settle(1);
 }
 
 type Seen = ReturnType<typeof watch>;
@@ -587,7 +587,7 @@ describe("a store that refuses", () => {
     await quiet(seen);
     Object.assign(runs, { commit });
     process.off("unhandledRejection", onUnhandled);
-    await turn();
+    await clock.settle();
 
     expect(seen.isDone).toBe(true);
     expect(unhandled).toEqual([]);

@@ -8,6 +8,9 @@ const STUCK_AFTER_TURNS = 100_000;
 
 type Timer = { readonly dueMs: number; readonly order: number; readonly fn: () => void; readonly keepAlive: boolean };
 
+/** Whether something is being read or written: it takes as many turns as the disk needs. */
+const isDiskBusy = (): boolean => process.getActiveResourcesInfo().includes("FSReqCallback");
+
 /** One turn of the event loop; every promise that can settle without time passing settles. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -94,9 +97,12 @@ export class ManualClock implements Clock {
     this.#elapsedMs = untilMs;
   }
 
-  /** Lets promises settle without moving time. */
+  /** Lets promises settle without moving time. A commit that is being flushed counts as one of them. */
   async settle(turns = TURNS_PER_TIMER): Promise<void> {
-    for (let done = 0; done < turns; done += 1) await turn();
+    for (let done = 0; done < turns; done += 1) {
+      await turn();
+      if (isDiskBusy()) done = -1;
+    }
   }
 
   /** Waits, without moving time, until real input or output has made `condition` true. */

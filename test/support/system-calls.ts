@@ -11,7 +11,9 @@ export type FileChange =
 
 /** What a process did to its files, and said on file descriptor 1, in the order in which it did. */
 export type SystemCall =
-  | { readonly call: "create" | "make-folder" | "remove" | "sync"; readonly path: string }
+  | { readonly call: "create" | "make-folder" | "remove"; readonly path: string }
+  /** A flush begins, which puts on the disk what was written until now; and it ends, with this promise. */
+  | { readonly call: "sync-begins" | "sync"; readonly path: string; readonly thread: string }
   | { readonly call: "link"; readonly path: string; readonly target: string }
   | FileChange
   | { readonly call: "say"; readonly text: string };
@@ -43,16 +45,31 @@ const bytesOf = (escaped: string): Buffer => Buffer.from(escaped.replaceAll(Stri
 
 const UNFINISHED = " <unfinished ...>";
 
-/** Lines of the trace, each a whole call: one that another thread interrupted stands where it ended. */
+/** A flush that ends with success, as a line. */
+const BEGINS = ") = 0 begins";
+
+/**
+ * Lines of the trace, each a whole call: one that another thread interrupted stands where it ended. A flush has a line
+ * where it begins as well.
+ */
 function* wholeLines(trace: string): Generator<string> {
   const begun = new Map<string, string>();
   for (const line of trace.split("\n")) {
     const thread = line.slice(0, line.indexOf(" "));
     const [, rest] = / resumed>(.*)$/.exec(line.includes("<... ") ? line : "") ?? [];
-    if (line.endsWith(UNFINISHED)) begun.set(thread, line.slice(0, -UNFINISHED.length));
-    else yield rest === undefined ? line : `${begun.get(thread) ?? ""}${rest}`;
+    if (line.endsWith(UNFINISHED)) {
+      const beginning = line.slice(0, -UNFINISHED.length);
+      begun.set(thread, beginning);
+      if (isSync(beginning)) yield beginning + BEGINS;
+    } else if (rest !== undefined) yield `${begun.get(thread) ?? ""}${rest}`;
+    else {
+      if (isSync(line)) yield line.replace(/\) += -?\d+.*$/, BEGINS);
+      yield line;
+    }
   }
 }
+
+const isSync = (line: string): boolean => /^\d+ +f(data)?sync\(/.test(line);
 
 /** Undefined when it changes nothing that a loss of power leaves. @throws for a call whose meaning is not known here */
 function toCall(name: string, args: string, result: number): SystemCall | undefined {
@@ -74,9 +91,6 @@ function toCall(name: string, args: string, result: number): SystemCall | undefi
     case "unlink":
     case "unlinkat":
       return { call: "remove", path };
-    case "fsync":
-    case "fdatasync":
-      return { call: "sync", path };
     case "ftruncate":
       return { call: "truncate", path, size: Number(last) };
     case "link":
@@ -103,7 +117,11 @@ function parse(trace: string, folder: string): SystemCall[] {
     if (!isSaid && !line.includes(inFolder)) continue;
     const [, name = "", args = "", result = "-1"] = /^\d+ +(\w+)\((.*)\) += (-?\d+)/.exec(line) ?? [];
     if (Number(result) < 0) continue;
-    if (isSaid) calls.push({ call: "say", text: bytesOf(/"([^"]*)"/.exec(args)?.[1] ?? "").toString() });
+    if (isSync(line)) {
+      const [, descriptor = ""] = /<([^>]*)>/.exec(args) ?? [];
+      const call = line.endsWith(BEGINS) ? "sync-begins" : "sync";
+      calls.push({ call, path: bytesOf(descriptor).toString(), thread: line.slice(0, line.indexOf(" ")) });
+    } else if (isSaid) calls.push({ call: "say", text: bytesOf(/"([^"]*)"/.exec(args)?.[1] ?? "").toString() });
     else {
       const call = toCall(name, args, Number(result));
       if (call !== undefined) calls.push(call);

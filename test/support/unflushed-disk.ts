@@ -14,16 +14,23 @@ export type Survival = "nothing" | "everything" | "some";
 interface File {
   readonly flushed: Image;
   readonly pending: FileChange[];
+  /** Flushes under way: how much of `pending` each of them takes, by thread. */
+  readonly flushing: Map<string, number>;
 }
 
 /** Names in a folder are flushed with the folder, not with what they name. */
 interface Folder {
   readonly flushed: Map<string, File | Folder>;
   readonly pending: { readonly name: string; readonly node: File | Folder | null }[];
+  readonly flushing: Map<string, number>;
 }
 
-const newFile = (): File => ({ flushed: { bytes: Buffer.alloc(0), size: 0 }, pending: [] });
-const newFolder = (): Folder => ({ flushed: new Map(), pending: [] });
+const newFile = (): File => ({
+  flushed: { bytes: Buffer.alloc(0), size: 0 },
+  pending: [],
+  flushing: new Map(),
+});
+const newFolder = (): Folder => ({ flushed: new Map(), pending: [], flushing: new Map() });
 const isFolder = (node: File | Folder | null | undefined): node is Folder => node != null && !("bytes" in node.flushed);
 
 /** Content of a file. Grows like one: what was never written is zeros. */
@@ -84,8 +91,12 @@ export class UnflushedDisk {
         return this.#name(call.path, this.#get(call.target));
       case "remove":
         return this.#name(call.path, null);
+      case "sync-begins": {
+        const { flushing, pending } = this.#get(call.path);
+        return void flushing.set(call.thread, pending.length);
+      }
       case "sync":
-        return flush(this.#get(call.path));
+        return flush(this.#get(call.path), call.thread);
       default: {
         const file = this.#get(call.path);
         if (!isFolder(file)) file.pending.push(call);
@@ -140,9 +151,14 @@ function lookUp(folder: Folder, name: string): File | Folder | undefined {
   return latest === undefined ? folder.flushed.get(name) : (latest.node ?? undefined);
 }
 
-function flush(node: File | Folder): void {
-  if (isFolder(node)) for (const { name, node: named } of node.pending.splice(0)) setName(node.flushed, name, named);
-  else for (const change of node.pending.splice(0)) apply(node.flushed, change);
+/** What was written after the flush began is not part of it. */
+function flush(node: File | Folder, thread: string): void {
+  const count = node.flushing.get(thread) ?? 0;
+  node.flushing.delete(thread);
+  if (isFolder(node)) for (const { name, node: named } of node.pending.splice(0, count)) setName(node.flushed, name, named);
+  else for (const change of node.pending.splice(0, count)) apply(node.flushed, change);
+  // Of what others are flushing, this much is done.
+  for (const [other, taken] of node.flushing) node.flushing.set(other, Math.max(0, taken - count));
 }
 
 function setName(names: Map<string, File | Folder>, name: string, node: File | Folder | null): void {

@@ -5,6 +5,7 @@ import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import { BUSY_BUDGET_MS, busyWaitMs } from "./busy.ts";
 import type { Database } from "./database.ts";
+import type { LogFlush } from "./log-flush.ts";
 import { isBusy, stopsStore, storeError } from "./sqlite-error.ts";
 
 /** Most units in one transaction, so that one batch blocks the event loop and other processes for about 10 ms at most. */
@@ -56,18 +57,21 @@ interface QueueParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Puts commits on the disk. Absent: a commit is as durable as it will be acknowledged. */
+  readonly logFlush?: LogFlush | undefined;
 }
 
 /**
  * Every write of this process, in the order of the calls. What waits in one turn of the event loop becomes one
- * transaction (group commit), and nobody is told before it is committed. A transaction never outlives the turn it
- * began in, so no two of them mix.
+ * transaction (group commit), and nobody is told before it is committed and flushed. The next transaction does not wait
+ * for the flush of the one before. A transaction never outlives the turn it began in, so no two of them mix.
  */
 export class CommitQueue {
   readonly #db: Database;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: Logger;
+  readonly #logFlush: LogFlush | undefined;
   #units: Unit[] = [];
   #nextNumber = 0;
   /** How many of the units nobody waits for. */
@@ -79,14 +83,15 @@ export class CommitQueue {
   #refused: BellhopError | undefined;
   #lastFailure: BellhopError | undefined;
 
-  constructor({ db, clock, random, log }: QueueParts) {
+  constructor({ db, clock, random, log, logFlush }: QueueParts) {
     this.#db = db;
     this.#clock = clock;
     this.#random = random;
     this.#log = log;
+    this.#logFlush = logFlush;
   }
 
-  /** Units not yet stored. */
+  /** Units not yet committed. */
   get size(): number {
     return this.#units.length;
   }
@@ -128,9 +133,15 @@ export class CommitQueue {
   /** Resolves when everything queued so far is durable. */
   async flush(): Promise<void> {
     if (this.#units.length > 0) await this.submit(() => undefined);
+    else await this.flushed();
     const refused = this.#refused;
     this.#refused = undefined;
     if (refused !== undefined) throw refused;
+  }
+
+  /** Resolves when everything committed so far is durable, or is known not to be. */
+  async flushed(): Promise<void> {
+    await this.#logFlush?.idle();
   }
 
   /** Stores everything queued, then `work`, before it returns. Blocks for a lock; only for a process that is exiting. */
@@ -142,6 +153,7 @@ export class CommitQueue {
     try {
       const stopped = this.#drainNow();
       if (stopped !== undefined) this.#fail(this.#toCoded(stopped, EXIT_LOCK_MS));
+      this.#logFlush?.flushNow();
     } finally {
       this.#db.blockForLock(0);
     }
@@ -233,10 +245,17 @@ export class CommitQueue {
       return error;
     }
     this.#units.splice(0, batch.length);
-    this.#lastFailure = undefined;
     for (const unit of batch) if (unit.waiter === undefined) this.#appended -= 1;
-    batch.forEach((unit, index) => this.#tell(unit, results[index]));
+    this.#whenDurable((failure) => {
+      this.#lastFailure = failure;
+      batch.forEach((unit, index) => this.#tell(unit, failure === undefined ? results[index] : { refused: failure }));
+    });
     return undefined;
+  }
+
+  #whenDurable(told: (failure: BellhopError | undefined) => void): void {
+    if (this.#logFlush === undefined) told(undefined);
+    else this.#logFlush.after((error) => told(error === undefined ? undefined : storeError(error, this.#db.path)));
   }
 
   /** Without savepoints first, which cost a tenth of a unit each; with them only if a unit was refused. */

@@ -14,6 +14,8 @@ export interface Query<P extends readonly SqlValue[], R = never> {
 /** Declares a statement. Write one constant per statement, beside the code that runs it. */
 export const query = <P extends readonly SqlValue[], R = never>(sql: string): Query<P, R> => ({ sql });
 
+const CHECKPOINT = query<[], { busy: number }>("pragma wal_checkpoint(full)");
+
 const describe = (value: unknown): string =>
   typeof value === "object"
     ? `a ${value?.constructor?.name ?? "null-prototype object"}`
@@ -65,6 +67,11 @@ export class Database {
       readOnly: options.readOnly ?? false,
       enableForeignKeyConstraints: true,
     });
+  }
+
+  /** SQLite's log, beside the file that a link at {@link path} may lead to. */
+  get logPath(): string {
+    return `${this.#db.location() ?? this.path}-wal`;
   }
 
   get isOpen(): boolean {
@@ -124,6 +131,11 @@ export class Database {
       if (this.#db.isTransaction) this.#db.exec("rollback to unit; release unit");
       throw error;
     }
+  }
+
+  /** Moves the whole log into the file, and flushes both; false when another connection is in the way. */
+  checkpoint(): boolean {
+    return this.get(CHECKPOINT)?.busy === 0;
   }
 
   /** How long SQLite itself waits for a lock, blocking the process. Only for a process that is exiting. */

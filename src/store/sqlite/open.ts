@@ -22,6 +22,7 @@ import { type HealthOptions, readHealth } from "./health.ts";
 import { openInboxStore } from "./inbox-store.ts";
 import { openLeaseStore } from "./lease-store.ts";
 import { openLockRows } from "./lock-store.ts";
+import { LogFlush } from "./log-flush.ts";
 import { openLogStore } from "./log-store.ts";
 import { openPayloadKeyRows, sealPayloadsOf } from "./outbox-payloads.ts";
 import { openOutboxStore } from "./outbox-store.ts";
@@ -64,11 +65,15 @@ export interface SqliteStore extends AsyncDisposable {
   closeSync(): void;
 }
 
-function closing(session: Session, writer: Database): { close: () => Promise<void>; closeSync: () => void } {
-  const { queue } = session;
+function closing(
+  { queue, closeReader }: Session,
+  writer: Database,
+  logFlush: LogFlush | undefined,
+): { close: () => Promise<void>; closeSync: () => void } {
   const release = (): void => {
     queue.close();
-    session.closeReader();
+    closeReader();
+    logFlush?.close();
     // The last connection to close moves the log into the file.
     writer.close();
   };
@@ -85,6 +90,7 @@ function closing(session: Session, writer: Database): { close: () => Promise<voi
       if (!writer.isOpen) return;
       try {
         if (queue.size > 0) queue.writeSync(() => undefined);
+        else logFlush?.flushNow();
       } finally {
         release();
       }
@@ -100,6 +106,12 @@ function openPayloadKeys(session: Session, writer: Database, { vault }: SqliteSt
   return keys;
 }
 
+/** From now on SQLite flushes at checkpoints only, and this flushes what is acknowledged. */
+function flushOf(writer: Database): LogFlush {
+  writer.exec("pragma synchronous = normal");
+  return new LogFlush({ path: writer.logPath, checkpoint: () => writer.checkpoint() });
+}
+
 /**
  * Opens the embedded store, and makes it or brings its schema up to date where that is needed.
  *
@@ -108,10 +120,11 @@ function openPayloadKeys(session: Session, writer: Database, { vault }: SqliteSt
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { path, clock, random, log, durability = "full", maxPages } = options;
   const writer = await connect(path, { durability, maxPages }, { clock, random });
-  const session = openSession({ writer, clock, random, log });
+  const logFlush = durability === "full" ? flushOf(writer) : undefined;
+  const session = openSession({ writer, clock, random, log, logFlush });
   const enqueued = openEnqueued();
   const keys = openPayloadKeys(session, writer, options);
-  const { close, closeSync } = closing(session, writer);
+  const { close, closeSync } = closing(session, writer, logFlush);
   return {
     runs: openRunStore(session, enqueued, keys),
     outbox: openOutboxStore(session, enqueued, keys),

@@ -5,13 +5,14 @@ import type { Random } from "../../base/random.ts";
 import { untilUnlocked } from "./busy.ts";
 import { CommitQueue, type Work } from "./commit-queue.ts";
 import { Database, query } from "./database.ts";
+import type { LogFlush } from "./log-flush.ts";
 
 /** What the ports are built from: one connection that writes in batches, one that reads what is committed. */
 export interface Session {
   readonly clock: Clock;
   readonly log: Logger;
   readonly queue: CommitQueue;
-  /** Reads what is committed, after everything that was written behind. @throws the store's codes */
+  /** Reads what is durable, after everything that was written behind. @throws the store's codes */
   read<T>(fn: Work<T>): Promise<T>;
   /** As `read`, for tables nothing is written behind to; answers also while the store takes no writes. */
   readCommitted<T>(fn: Work<T>): Promise<T>;
@@ -24,9 +25,16 @@ export interface Session {
 /** Reads a number out of shared memory; locks nothing. */
 const DATA_VERSION = query<[], { version: number }>("select data_version as version from pragma_data_version");
 
-export function openSession(parts: { writer: Database; clock: Clock; random: Random; log: Logger }): Session {
-  const { writer, clock, random, log } = parts;
-  const queue = new CommitQueue({ db: writer, clock, random, log });
+interface SessionParts {
+  readonly writer: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly logFlush?: LogFlush | undefined;
+}
+
+export function openSession({ writer, clock, random, log, logFlush }: SessionParts): Session {
+  const queue = new CommitQueue({ db: writer, clock, random, log, logFlush });
   let reader: Database | undefined;
   let closed = false;
 
@@ -45,6 +53,8 @@ export function openSession(parts: { writer: Database; clock: Clock; random: Ran
     readCommitted,
     read: async (fn) => {
       if (queue.appended > 0) await queue.submit(() => undefined);
+      // What others have committed by now is not shown before it can no longer be lost.
+      else await queue.flushed();
       return readCommitted(fn);
     },
     // Of the writing connection: its own commits do not count. Source: SQLite documentation, "PRAGMA data_version".

@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { BellhopError, messageOf } from "../../base/errors.ts";
+import { BellhopError, errorCode, messageOf } from "../../base/errors.ts";
 
 /** Primary result codes. Source: SQLite documentation, "Result and Error Codes". */
 const SQLITE = {
@@ -67,7 +67,8 @@ export function storeError(error: unknown, path: string): BellhopError {
   const options = { cause: error };
   const code = primaryCode(error);
   if (isBusy(error)) return new BellhopError("store_busy", { path, waitedMs: 0 }, options);
-  if (code === SQLITE.full) return new BellhopError("store_full", { path }, options);
+  // ENOSPC, EDQUOT: from the flush of the log, where a file system gives out space late.
+  if (code === SQLITE.full || /^(ENOSPC|EDQUOT)$/.test(errorCode(error) ?? "")) return new BellhopError("store_full", { path }, options);
   if (code === SQLITE.corrupt || code === SQLITE.notADatabase)
     return new BellhopError("store_corrupt", { path, reason }, options);
   // Names of tables and columns only, never values.
