@@ -4,7 +4,7 @@ import { MASK, SecretValue } from "../base/secret.ts";
 import { isPlain } from "../runs/stored-parameters.ts";
 import { typeName } from "../states/state-error.ts";
 import { bytesOf, isBytes } from "./bytes-form.ts";
-import { type Path, pathOf } from "./not-serializable.ts";
+import { mapStep, type Path, pathOf } from "./not-serializable.ts";
 
 const MAX_DEPTH = 500;
 
@@ -72,7 +72,7 @@ const sorted = (entries: readonly (readonly [string, unknown])[], inside: Inside
     .join();
 
 const canonicalMap = (map: ReadonlyMap<unknown, unknown>, inside: Inside): string =>
-  Array.from(map, ([key, item]) => `${inside("(key)", key)}:${inside(String(key), item)}`)
+  Array.from(map, ([key, item]) => `${inside("(key)", key)}:${inside(mapStep(key), item)}`)
     .toSorted()
     .join();
 

@@ -5,7 +5,7 @@ import { isState, State, StateWire } from "../states/state.ts";
 import { typeName } from "../states/state-error.ts";
 import { bytesFromText, bytesOf, isBytes } from "./bytes-form.ts";
 import { decodeError, encodeError } from "./error-form.ts";
-import { notSerializable, type Path, pathOf } from "./not-serializable.ts";
+import { mapStep, notSerializable, type Path, pathOf } from "./not-serializable.ts";
 
 // What JSON has no form for becomes `{ "$": <kind>, "v": <content> }`. A plain object that has a key "$" of its own
 // becomes one of these too, so nothing is mistaken for a mark.
@@ -52,7 +52,7 @@ function encodeObject(value: object, at: At): JsonValue {
   if (value instanceof Map) {
     return marked(
       "map",
-      [...value].map(([key, item]: [unknown, unknown]) => [inside("(key)", key), inside(String(key), item)]),
+      [...value].map(([key, item]: [unknown, unknown]) => [inside("(key)", key), inside(mapStep(key), item)]),
     );
   }
   if (value instanceof Set)

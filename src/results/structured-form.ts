@@ -1,7 +1,7 @@
 import { SecretValue } from "../base/secret.ts";
 import { isPlain } from "../runs/stored-parameters.ts";
 import { typeName } from "../states/state-error.ts";
-import { notSerializable, pathOf, type Path } from "./not-serializable.ts";
+import { mapStep, notSerializable, pathOf, type Path } from "./not-serializable.ts";
 
 /** What the structured clone restores as what it was. */
 const CLONED: readonly (abstract new (...args: never[]) => object)[] = [
@@ -29,7 +29,7 @@ function walk(value: unknown, path: Path, seen: Set<object>): void {
 
 function inside_(value: object, path: Path): Iterable<readonly [string, unknown]> {
   if (value instanceof Map) {
-    return [...value].flatMap(([key, item]) => [["(key)", key] as const, [String(key), item] as const]);
+    return [...value].flatMap(([key, item]) => [["(key)", key] as const, [mapStep(key), item] as const]);
   }
   if (value instanceof Set) return [...value].map((item) => ["(member)", item] as const);
   if (value instanceof Error) return [["cause", value.cause]];

@@ -68,6 +68,12 @@ describe.each(TYPES)("the serializer %s", (type) => {
     );
   });
 
+  it("keeps a map whose key is an object that cannot be said", async () => {
+    const value = new Map([[{ toString: 0 }, 1]]);
+
+    expect(isDeepStrictEqual(await roundTrip(value, type), value)).toBe(true);
+  });
+
   it("keeps an error with its kind, its cause and its stack", async () => {
     const error = new RangeError("too far", { cause: new Error("inner") });
 
