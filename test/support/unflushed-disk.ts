@@ -155,7 +155,8 @@ function lookUp(folder: Folder, name: string): File | Folder | undefined {
 function flush(node: File | Folder, thread: string): void {
   const count = node.flushing.get(thread) ?? 0;
   node.flushing.delete(thread);
-  if (isFolder(node)) for (const { name, node: named } of node.pending.splice(0, count)) setName(node.flushed, name, named);
+  if (isFolder(node))
+    for (const { name, node: named } of node.pending.splice(0, count)) setName(node.flushed, name, named);
   else for (const change of node.pending.splice(0, count)) apply(node.flushed, change);
   // Of what others are flushing, this much is done.
   for (const [other, taken] of node.flushing) node.flushing.set(other, Math.max(0, taken - count));

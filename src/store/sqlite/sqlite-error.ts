@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { BellhopError, errorCode, messageOf } from "../../base/errors.ts";
+import { BellhopError, messageOf } from "../../base/errors.ts";
 
 /** Primary result codes. Source: SQLite documentation, "Result and Error Codes". */
 const SQLITE = {
@@ -60,6 +60,10 @@ export function isBusy(error: unknown): boolean {
   return code === SQLITE.busy || code === SQLITE.locked || code === SQLITE.protocol;
 }
 
+/** From the flush of the log, where a file system gives out space late. */
+const saysNoSpace = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+
 /** Gives an error of `node:sqlite` its code. Errors that have one pass through. */
 export function storeError(error: unknown, path: string): BellhopError {
   if (BellhopError.is(error)) return error;
@@ -68,7 +72,8 @@ export function storeError(error: unknown, path: string): BellhopError {
   const code = primaryCode(error);
   if (isBusy(error)) return new BellhopError("store_busy", { path, waitedMs: 0 }, options);
   // ENOSPC, EDQUOT: from the flush of the log, where a file system gives out space late.
-  if (code === SQLITE.full || /^(ENOSPC|EDQUOT)$/.test(errorCode(error) ?? "")) return new BellhopError("store_full", { path }, options);
+  if (code === SQLITE.full || /^(ENOSPC|EDQUOT)$/.test(errorCode(error) ?? ""))
+    return new BellhopError("store_full", { path }, options);
   if (code === SQLITE.corrupt || code === SQLITE.notADatabase)
     return new BellhopError("store_corrupt", { path, reason }, options);
   // Names of tables and columns only, never values.
