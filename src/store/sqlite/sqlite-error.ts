@@ -71,9 +71,7 @@ export function storeError(error: unknown, path: string): BellhopError {
   const options = { cause: error };
   const code = primaryCode(error);
   if (isBusy(error)) return new BellhopError("store_busy", { path, waitedMs: 0 }, options);
-  // ENOSPC, EDQUOT: from the flush of the log, where a file system gives out space late.
-  if (code === SQLITE.full || /^(ENOSPC|EDQUOT)$/.test(errorCode(error) ?? ""))
-    return new BellhopError("store_full", { path }, options);
+  if (code === SQLITE.full || saysNoSpace(error)) return new BellhopError("store_full", { path }, options);
   if (code === SQLITE.corrupt || code === SQLITE.notADatabase)
     return new BellhopError("store_corrupt", { path, reason }, options);
   // Names of tables and columns only, never values.
