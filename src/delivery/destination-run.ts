@@ -5,7 +5,8 @@ import type { Outcome } from "../channel/outcome.ts";
 import type { SendResult } from "../channel/transport.ts";
 import { begin } from "./begin.ts";
 import { type Deliver, logAttempt, type OpenDestination, sendOnce } from "./attempt.ts";
-import { conclude, disabledOutcome, type EndedAttempt, historyFor, ifArrived, ruleOf } from "./conclude.ts";
+import { conclude, disabledOutcome, type EndedAttempt, historyFor, ifArrived } from "./conclude.ts";
+import { mostClaimed, PARALLEL } from "./claim-size.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Alerting, DestinationWatch } from "./destination-watch.ts";
 import { type EndingParts, expire, giveUpOverdue } from "./overdue.ts";
@@ -14,16 +15,6 @@ import type { SettleQueue, StoreAccess, Traffic } from "./settle-queue.ts";
 import { insist, storeBackoffMs } from "./store-backoff.ts";
 import { SubjectLanes } from "./subject-lanes.ts";
 import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
-
-/** Attempts of one destination at the same time, each about another subject. */
-const PARALLEL = 16;
-
-/**
- * Most deliveries of a destination that are claimed, and of all destinations together, at least one round of attempts each.
- * After a crash, all that were claimed count as uncertain, and claiming many holds up the process; so both are modest.
- */
-const CLAIM = 96;
-const CLAIM_OF_ALL = 4_096;
 
 /** Claim again when fewer than this share of a whole claim wait, so that sending does not pause for the store. */
 const LOW_WATER = 0.25;
@@ -54,6 +45,9 @@ export interface RunParts extends StoreAccess {
   readonly onLost: () => void;
 }
 
+/** `nothing` was to be had; or a `rest` was left that is due, and not to be had; or all is done that can be now. */
+export type RunEnd = "nothing" | "rest" | "done";
+
 /** One pass over one destination: claims and sends until nothing more is due, then ends. Only one may run at a time. */
 export class DestinationRun {
   readonly #parts: RunParts;
@@ -69,8 +63,10 @@ export class DestinationRun {
   #claiming = false;
   /** The last claim gave less than was asked for: more can only come by a wake, or from behind what is out. */
   #short = false;
-  /** A claim gave nothing while nothing was out. */
+  /** The last claim left nothing that is due, or gave nothing while nothing was out. */
   #drained = false;
+  /** What it left is due all the same: somebody else is at it, or a pause holds it. */
+  #leftDue = false;
   /** The rate allows no more for now. */
   #limited = false;
   #claimedAny = false;
@@ -112,8 +108,8 @@ export class DestinationRun {
     this.#abort.abort(new DOMException("the process is ending", "AbortError"));
   }
 
-  /** Resolves when everything is recorded or given back; with false if the destination gave nothing. */
-  async run(): Promise<boolean> {
+  /** Resolves when everything is recorded or given back. */
+  async run(): Promise<RunEnd> {
     while (!this.#isOver()) {
       const change = this.#change.promise;
       this.#fill();
@@ -122,7 +118,9 @@ export class DestinationRun {
       await change;
     }
     await this.#finish();
-    return this.#claimedAny || this.#limited || this.#isPaused();
+    if (this.#limited || this.#isPaused()) return "done";
+    if (!this.#claimedAny) return "nothing";
+    return this.#leftDue ? "rest" : "done";
   }
 
   async #finish(): Promise<void> {
@@ -197,12 +195,16 @@ export class DestinationRun {
       const nowMs = clock.now();
       killPoint("claim:before");
       this.#parts.settle.flush();
-      const claimed = await outbox.claim({ destination: this.#destination, leaseId, nowMs, limit });
+      const request = { destination: this.#destination, leaseId, nowMs, limit };
+      const { deliveries, nextDueAtMs } = await outbox.claim(request);
       killPoint("claim:after");
-      this.#short = claimed.length < limit;
-      this.#drained = wasIdle && claimed.length === 0;
-      if (claimed.length > 0) this.#claimedAny = true;
-      this.#accept(claimed, nowMs);
+      const leavesDue = nextDueAtMs !== null && nextDueAtMs <= nowMs;
+      this.#short = deliveries.length < limit;
+      this.#leftDue = leavesDue && deliveries.length === 0;
+      this.#drained = !leavesDue || (wasIdle && deliveries.length === 0);
+      if (deliveries.length > 0) this.#claimedAny = true;
+      this.#accept(deliveries, nowMs);
+      if (nextDueAtMs !== null && !leavesDue) wake(nextDueAtMs);
     } catch (error) {
       log.warn("deliveries could not be claimed", { destination: this.#destination, error: redact(messageOf(error)) });
       this.#short = this.#drained = true;
@@ -233,12 +235,8 @@ export class DestinationRun {
     return 0;
   }
 
-  /** What was claimed and not started counts as one that may have arrived, should the process be killed. */
   #mostClaimed(): number {
-    const opened = this.#opened?.destination;
-    const isSentAgain = opened === undefined || ruleOf(opened) === "retry";
-    if (!isSentAgain) return PARALLEL;
-    return Math.max(PARALLEL, Math.min(CLAIM, Math.floor(CLAIM_OF_ALL / this.#parts.traffic.destinations)));
+    return mostClaimed(this.#opened?.destination, this.#parts.traffic);
   }
 
   #bucket(): TokenBucket | undefined {
@@ -373,6 +371,7 @@ export class DestinationRun {
 
   #giveBack(deliveries: readonly Delivery[], nextAttemptAtMs: number): void {
     if (deliveries.length === 0) return;
+    this.#drained = false;
     const ids = deliveries.map((delivery) => delivery.id);
     if (nextAttemptAtMs > this.#parts.clock.now()) this.#parts.wake(nextAttemptAtMs);
     killPoint("release:before");

@@ -4,7 +4,7 @@ import { killPoint } from "../base/kill-points.ts";
 import { redact } from "../base/redactor.ts";
 import type { Deliver } from "./attempt.ts";
 import { type Alerting, healthRules } from "./destination-watch.ts";
-import { DestinationRun } from "./destination-run.ts";
+import { DestinationRun, type RunEnd } from "./destination-run.ts";
 import { type DrainOptions, type DrainReport, drain } from "./drain.ts";
 import { Forgotten } from "./forgotten.ts";
 import { nextCheckMs } from "./health.ts";
@@ -33,7 +33,7 @@ const GRACE_MS = 500;
 /** Longest pause between looks at destinations that another process works on. */
 const LONGEST_RESCAN_MS = 2_000;
 
-/** After a destination that the store named, it is asked what comes next there; this long at least between two questions. */
+/** After a destination that others hold a part of, the store is asked what is due; this long at least between two questions. */
 const NEXT_RESCAN_MS = 100;
 
 /** Share of the time that such questions may take: one in this many milliseconds. */
@@ -91,8 +91,6 @@ class InProcessDispatcher implements Dispatcher {
   readonly #queue = new Set<string>();
   readonly #traffic: Traffic = { out: 0, destinations: 0 };
   readonly #buckets = new Map<string, TokenBucket>();
-  /** Woken because the store named them: it knows only when the first delivery of each is due. */
-  readonly #named = new Set<string>();
   readonly #totals = { delivered: 0, dead: 0, settled: 0 };
   #placeCheck: Disposable | undefined;
   #rescanTimer: { readonly atMs: number; readonly handle: Disposable } | undefined;
@@ -127,10 +125,7 @@ class InProcessDispatcher implements Dispatcher {
     try {
       const due = await outbox.due();
       this.#rescanCostMs = clock.monotonic() - startedAtMs;
-      for (const { destination, dueAtMs } of due) {
-        this.#named.add(destination);
-        this.wake(destination, dueAtMs);
-      }
+      for (const { destination, dueAtMs } of due) this.wake(destination, dueAtMs);
     } catch (error) {
       log.warn("due deliveries could not be read", { error: redact(messageOf(error)) });
       this.#rescanAfterNothing();
@@ -267,24 +262,23 @@ class InProcessDispatcher implements Dispatcher {
     this.#traffic.destinations = this.#runs.size;
     const onBug = (error: unknown) => {
       this.#parts.log.error("dispatcher run failed", { destination, error: redact(messageOf(error)) });
-      return false;
+      return "nothing" as const;
     };
     const ended = run.run().catch(onBug);
     this.#ended.set(
       destination,
-      ended.then((worked) => this.#onEnded(destination, worked)),
+      ended.then((end) => this.#onEnded(destination, end)),
     );
   }
 
-  #onEnded(destination: string, worked: boolean): void {
+  #onEnded(destination: string, end: RunEnd): void {
     this.#runs.delete(destination);
     this.#traffic.destinations = this.#runs.size;
     this.#ended.delete(destination);
     if (this.#closed) return;
-    const wasNamed = this.#named.delete(destination);
-    if (!worked) this.#rescanAfterNothing();
-    else if (wasNamed) this.#rescanWithin(Math.max(NEXT_RESCAN_MS, this.#rescanCostMs * RESCAN_SHARE));
-    if (worked) this.#fruitless = 0;
+    if (end === "nothing") this.#rescanAfterNothing();
+    else this.#fruitless = 0;
+    if (end === "rest") this.#rescanWithin(Math.max(NEXT_RESCAN_MS, this.#rescanCostMs * RESCAN_SHARE));
     if (this.#woken.delete(destination)) this.#onDue(destination);
     this.#startQueued();
     this.#tellBusy();

@@ -92,6 +92,16 @@ export interface DestinationStats {
   } | null;
 }
 
+/** What a claim took, and what it left. */
+export interface Claimed {
+  readonly deliveries: readonly Delivery[];
+  /**
+   * When the first of what stays queued is due, the destination's pause included; null when nothing stays. Not after
+   * `nowMs`: it is due, and was beyond the limit, or behind something unfinished of its subject or of another lease.
+   */
+  readonly nextDueAtMs: number | null;
+}
+
 /**
  * Where deliveries live. Enqueueing is part of `RunStore.commit`; this port is the dispatcher's side.
  * One process at a time works on a destination: `claim` gives nothing while another lease holds one of its deliveries.
@@ -107,7 +117,7 @@ export interface OutboxStore {
    * A delivery whose process died twice or more comes alone, and only when nothing else of the destination is in flight,
    * so that one message that kills its process does not take others with it.
    */
-  claim(request: { destination: string; leaseId: string; nowMs: number; limit: number }): Promise<Delivery[]>;
+  claim(request: { destination: string; leaseId: string; nowMs: number; limit: number }): Promise<Claimed>;
   /**
    * Notes durably that the attempt of a claimed delivery is about to leave. False when `leaseId` does not hold it any
    * more, or it was noted already for this claim: it must not be sent then.

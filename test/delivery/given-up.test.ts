@@ -15,7 +15,7 @@ async function kill(rig: Rig, id: string | undefined): Promise<void> {
   for (let ends = 0; (await rig.read(id)).status !== "dead"; ends += 1) {
     if (ends > 20) throw new Error("it is not given up");
     const nowMs = rig.clock.now() + ends * MINUTE_MS;
-    const [claimed] = await rig.outbox.claim({ destination: "test/a", leaseId: GONE, nowMs, limit: 1 });
+    const [claimed] = (await rig.outbox.claim({ destination: "test/a", leaseId: GONE, nowMs, limit: 1 })).deliveries;
     if (claimed?.isSuspect === true) await rig.outbox.begin(claimed.id, GONE);
     await rig.outbox.recover(GONE, nowMs);
   }
@@ -46,12 +46,12 @@ describe("what processes gave up by ending with it", () => {
     const [id] = await rig.enqueue({ payload: { title: "t", body: "b", fallback: "test/of-hook" } });
     for (let ends = 0; ends < 4; ends += 1) {
       const nowMs = rig.clock.now() + ends * MINUTE_MS;
-      const [claimed] = await rig.outbox.claim({ destination: "test/a", leaseId: GONE, nowMs, limit: 1 });
+      const [claimed] = (await rig.outbox.claim({ destination: "test/a", leaseId: GONE, nowMs, limit: 1 })).deliveries;
       if (claimed?.isSuspect === true) await rig.outbox.begin(claimed.id, GONE);
       await rig.outbox.recover(GONE, nowMs);
     }
     const nowMs = rig.clock.now() + 5 * MINUTE_MS;
-    const [last] = await rig.outbox.claim({ destination: "test/a", leaseId: GONE, nowMs, limit: 1 });
+    const [last] = (await rig.outbox.claim({ destination: "test/a", leaseId: GONE, nowMs, limit: 1 })).deliveries;
     await rig.outbox.begin(last?.id ?? "", GONE);
     rig.start({ alerting, handling });
     await rig.clock.advance(1_000);

@@ -1,4 +1,5 @@
-import type { Delivery, Settlement } from "../../src/delivery/delivery.ts";
+import type { Settlement } from "../../src/delivery/delivery.ts";
+import type { Claimed } from "../../src/delivery/outbox-store.ts";
 import type { DeliveryRequest } from "../../src/runs/delivery-request.ts";
 import type { RunChange } from "../../src/runs/run-store.ts";
 import type { History } from "./history.ts";
@@ -16,7 +17,8 @@ export function observe(history: History): CallObserver {
     },
     "outbox.claim": (by, [request], value) => {
       const { leaseId } = request as { leaseId: string };
-      for (const { id } of value as Delivery[]) history.add(by, { kind: "claimed", lease: leaseId, delivery: id });
+      for (const { id } of (value as Claimed).deliveries)
+        history.add(by, { kind: "claimed", lease: leaseId, delivery: id });
     },
     "outbox.settle": (by, [settlements, leaseId]) => {
       for (const { attempt, to, also = [] } of settlements as Settlement[]) {

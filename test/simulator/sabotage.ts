@@ -81,7 +81,13 @@ export const BUGS = {
     promise: 4,
     needs: [],
     plant: () => ({
-      outbox: (real) => altered(real, { claim: async (request) => (await real.claim(request)).toReversed() }),
+      outbox: (real) =>
+        altered(real, {
+          claim: async (request) => {
+            const claimed = await real.claim(request);
+            return { ...claimed, deliveries: claimed.deliveries.toReversed() };
+          },
+        }),
     }),
   },
   "a claim that takes what others hold": {
@@ -91,9 +97,12 @@ export const BUGS = {
       outbox: (real) =>
         altered(real, {
           claim: async (request) => {
-            const own = await real.claim(request);
+            const { deliveries: own, nextDueAtMs } = await real.claim(request);
             const others = await real.list({ status: ["sending"], destination: request.destination, limit: 5 });
-            return [...own, ...others.filter(({ id }) => own.every((one) => one.id !== id))];
+            return {
+              deliveries: [...own, ...others.filter(({ id }) => own.every((one) => one.id !== id))],
+              nextDueAtMs,
+            };
           },
         }),
     }),

@@ -1,5 +1,5 @@
 import { type Delivery, type DeliveryStatus } from "../../src/delivery/delivery.ts";
-import type { OutboxStore } from "../../src/delivery/outbox-store.ts";
+import type { Claimed, OutboxStore } from "../../src/delivery/outbox-store.ts";
 import type { DeliveryRequest } from "../../src/runs/delivery-request.ts";
 import type { SqliteStore } from "../../src/store/sqlite/open.ts";
 import { aChange, aFlowRun, anAttempt, aRequest, aSettlement, START_MS } from "../support/store-records.ts";
@@ -33,7 +33,13 @@ export const idsOf = (items: readonly { readonly id: string }[]): string[] => it
 export const claimFrom = (
   outbox: OutboxStore,
   values: Partial<Parameters<OutboxStore["claim"]>[0]> = {},
-): Promise<Delivery[]> => outbox.claim({ destination: OPS, leaseId: LEASE, nowMs: START_MS, limit: 100, ...values });
+): Promise<readonly Delivery[]> => claimOf(outbox, values).then(({ deliveries }) => deliveries);
+
+/** As above, with what the claim left. */
+export const claimOf = (
+  outbox: OutboxStore,
+  values: Partial<Parameters<OutboxStore["claim"]>[0]> = {},
+): Promise<Claimed> => outbox.claim({ destination: OPS, leaseId: LEASE, nowMs: START_MS, limit: 100, ...values });
 
 /** Brings a delivery into a status the way the dispatcher does. */
 export async function bringTo(outbox: OutboxStore, id: string, status: DeliveryStatus): Promise<void> {

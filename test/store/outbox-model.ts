@@ -57,6 +57,12 @@ export class OutboxModel {
     return this.#send(taken, leaseId);
   }
 
+  /** When the first of what is queued is due. */
+  nextDueMs(destination: string): number | null {
+    const queued = this.items.filter((item) => item.destination === destination && item.status === "queued");
+    return queued.length === 0 ? null : Math.min(...queued.map((item) => item.dueMs));
+  }
+
   /** False when the lease does not hold it any more, or it was begun already. */
   begin(id: string, leaseId: string): boolean {
     const item = this.#held(id, leaseId);

@@ -130,11 +130,14 @@ class Pair {
       limit: step.limit + 1,
     };
     const openBefore = this.model.items.filter(isOpen);
-    const claimed = await this.#outbox.claim(request);
+    const { deliveries: claimed, nextDueAtMs } = await this.#outbox.claim(request);
     expectOrder(openBefore, claimed);
     expect(claimed.map(({ id, isSuspect = false }) => [id, isSuspect])).toEqual(
       this.model.claim(request).map(({ id, ends }) => [id, ends >= 2]),
     );
+    // Beyond a limit that was reached, more may be due.
+    const known = claimed.length === request.limit ? request.nowMs : this.model.nextDueMs(request.destination);
+    expect(nextDueAtMs).toBe(known);
     for (const { id, attempts } of claimed) this.#held.push({ id, leaseId: request.leaseId, number: attempts + 1 });
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { DeliveryRequest } from "../../src/runs/delivery-request.ts";
 import type { StoreOpener } from "../support/store-fixture.ts";
 import { anAttempt, aSettlement, START_MS } from "../support/store-records.ts";
-import { at, claimFrom, enqueue, idsOf, LEASE, OPS } from "./outbox-kit.ts";
+import { at, claimFrom, claimOf, enqueue, idsOf, LEASE, OPS } from "./outbox-kit.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -57,6 +57,35 @@ export function outboxOrderSuite(open: StoreOpener): void {
       );
 
       expect(idsOf(await claimFrom(fixture.store.outbox))).toEqual([requests[2]?.id]);
+    });
+  });
+
+  describe("what a claim leaves", () => {
+    it("is told by when the first of it is due, and is nothing once all is taken", async () => {
+      await using fixture = await open();
+      const { outbox } = fixture.store;
+      await enqueue(fixture.store, {}, { subject: "later", createdAtMs: START_MS + 5_000 });
+
+      expect(await claimOf(outbox)).toMatchObject({ deliveries: [{}], nextDueAtMs: START_MS + 5_000 });
+      expect(await claimOf(outbox, { nowMs: START_MS + 5_000 })).toMatchObject({ deliveries: [{}], nextDueAtMs: null });
+    });
+
+    it("counts as due when it is beyond the limit, or in the hands of others", async () => {
+      await using fixture = await open();
+      const { outbox } = fixture.store;
+      await enqueue(fixture.store, {}, {});
+
+      expect(await claimOf(outbox, { limit: 1 })).toMatchObject({ deliveries: [{}], nextDueAtMs: START_MS });
+      expect(await claimOf(outbox, { leaseId: "another" })).toEqual({ deliveries: [], nextDueAtMs: START_MS });
+    });
+
+    it("is due when the pause of the destination ends", async () => {
+      await using fixture = await open();
+      const { outbox } = fixture.store;
+      await enqueue(fixture.store, {});
+      await outbox.pause(OPS, START_MS + 60_000);
+
+      expect(await claimOf(outbox)).toEqual({ deliveries: [], nextDueAtMs: START_MS + 60_000 });
     });
   });
 

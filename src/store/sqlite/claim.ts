@@ -41,6 +41,8 @@ function* candidates(db: Database, { destination, nowMs, limit }: Claim): Genera
 
 /** Chooses what one claim takes. */
 class Taking {
+  /** In the order of sending. */
+  readonly seqs: readonly number[];
   readonly #db: Database;
   readonly #claim: Claim;
   readonly #isFlying: boolean;
@@ -54,6 +56,7 @@ class Taking {
     this.#db = db;
     this.#claim = request;
     this.#isFlying = isFlying;
+    this.seqs = this.#choose();
   }
 
   /** What was chosen is one suspect. */
@@ -61,7 +64,8 @@ class Taking {
     return this.#takesSuspect;
   }
 
-  choose(): readonly number[] {
+  /** Chosen first and taken then, so that what is taken does not look like something unfinished to the choice. */
+  #choose(): readonly number[] {
     for (const candidate of candidates(this.#db, this.#claim)) {
       if (this.#taken.has(candidate.seq)) continue;
       if (candidate.headSeq === candidate.seq) this.#take(candidate);
@@ -98,27 +102,41 @@ class Taking {
   }
 }
 
-export interface Claimed {
+export interface ClaimedRows {
   readonly rows: readonly DeliveryRow[];
   /** It is one delivery, which may be what ends its process. */
   readonly isSuspect: boolean;
+  /** See `Claimed` of the port. */
+  readonly nextDueAtMs: number | null;
 }
 
-const NOTHING: Claimed = { rows: [], isSuspect: false };
-
 /** Takes what may be sent, unless the destination is paused or another lease is sending to it. Part of a group commit. */
-export function claim(db: Database, request: Claim): Claimed {
-  const { destination, leaseId, nowMs } = request;
-  if ((db.get(sql.PAUSED_UNTIL, destination)?.untilMs ?? 0) > nowMs) return NOTHING;
-  const flying = db.all(sql.IN_FLIGHT, destination);
-  if (flying.some((held) => held.leaseId !== leaseId || held.processEnds >= SUSPECT_AT)) return NOTHING;
-  // Chosen first and taken then, so that what is taken does not look like something unfinished to the choice.
-  const taking = new Taking(db, request, flying.length > 0);
-  const seqs = taking.choose();
-  if (seqs.length === 0) return NOTHING;
+export function claim(db: Database, request: Claim): ClaimedRows {
+  const { destination, leaseId, nowMs, limit } = request;
+  const pausedUntilMs = db.get(sql.PAUSED_UNTIL, destination)?.untilMs ?? 0;
+  const taking = pausedUntilMs > nowMs ? undefined : choose(db, request);
+  const rows = taking === undefined ? [] : take(db, taking.seqs, request);
+  const isFull = rows.length === limit;
+  const first = isFull ? nowMs : (db.get(sql.NEXT_DUE, destination)?.dueAtMs ?? null);
+  return {
+    rows,
+    isSuspect: taking?.takesSuspect ?? false,
+    nextDueAtMs: first === null ? null : Math.max(first, pausedUntilMs),
+  };
+}
+
+/** Undefined when somebody else is sending, or a suspect is out. */
+function choose(db: Database, request: Claim): Taking | undefined {
+  const flying = db.all(sql.IN_FLIGHT, request.destination);
+  const isHeld = flying.some((held) => held.leaseId !== request.leaseId || held.processEnds >= SUSPECT_AT);
+  return isHeld ? undefined : new Taking(db, request, flying.length > 0);
+}
+
+function take(db: Database, seqs: readonly number[], { leaseId, nowMs }: Claim): readonly DeliveryRow[] {
+  if (seqs.length === 0) return [];
   const list = JSON.stringify(seqs);
   db.run(sql.CLAIM, leaseId, nowMs, list);
   const rows = new Map(db.all(sql.CLAIMED, list, leaseId).map((row) => [row.seq, row]));
   killPoint("claim:inside");
-  return { rows: seqs.flatMap((seq) => rows.get(seq) ?? []), isSuspect: taking.takesSuspect };
+  return seqs.flatMap((seq) => rows.get(seq) ?? []);
 }

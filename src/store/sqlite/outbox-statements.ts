@@ -49,6 +49,12 @@ export const IN_FLIGHT = query<[destination: string], { leaseId: string; process
    where status = 'sending' and destination = ? group by lease_id`,
 );
 
+/** One seek in the index. */
+export const NEXT_DUE = query<[destination: string], { dueAtMs: number | null }>(
+  `select min(next_attempt_at_ms) as dueAtMs from deliveries indexed by deliveries_due
+   where status = 'queued' and destination = ?`,
+);
+
 /** A row when more than `few` deliveries of a destination are due. Walks that many entries of the index at most. */
 export const MORE_DUE_THAN = query<[destination: string, nowMs: number, few: number], { more: number }>(
   `select 1 as more from deliveries indexed by deliveries_due

@@ -92,9 +92,10 @@ function moves({ queue, clock }: Session, enqueued: Enqueued, keys: PayloadKeys 
   const tell = (destinations: readonly string[]): void => enqueued.tell(destinations);
   return {
     claim: async (request) => {
-      const { rows, isSuspect } = await queue.submit((db) => claim(db, request));
+      const { rows, isSuspect, nextDueAtMs } = await queue.submit((db) => claim(db, request));
       const claimed = await toDeliveries(rows, keys);
-      return isSuspect ? claimed.map((delivery) => ({ ...delivery, isSuspect })) : claimed;
+      const deliveries = isSuspect ? claimed.map((delivery) => ({ ...delivery, isSuspect })) : claimed;
+      return { deliveries, nextDueAtMs };
     },
 
     begin: (id, leaseId) => {
