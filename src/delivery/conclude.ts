@@ -70,7 +70,7 @@ export function conclude(ended: EndedAttempt, known: Known, parts: ConcludeParts
   const { pauseUntilMs, ...rest } = decision;
   const died = decision.to === "dead";
   const observed = known.watch.observe({ deliveryId: delivery.id, outcome, startedAtMs, nowMs, died, unsent });
-  const settlement = { attempt, ...rest };
+  const settlement = { attempt, seq: delivery.seq, ...rest };
   const { health } = observed;
   if (decision.to === "delivered" && health === undefined) return { decision, settlement, health, pauseUntilMs };
   const { also, events } = newsOf(ended, { decision, observed, nowMs, known }, parts);

@@ -102,6 +102,8 @@ export interface Attempt {
 /** The result of an attempt and where it leaves the delivery. */
 export interface Settlement {
   readonly attempt: Attempt;
+  /** `seq` of the delivery, as it was claimed. Default: looked up by its id. */
+  readonly seq?: number;
   readonly to: DeliveryStatus;
   readonly nextAttemptAtMs: number;
   readonly reason: DeliveryReason | null;

@@ -1,6 +1,6 @@
 import { killPoint } from "../../base/kill-points.ts";
 import type { Database } from "./database.ts";
-import type { DeliveryRow } from "./outbox-rows.ts";
+import { type DeliveryRow, toClaimed } from "./outbox-rows.ts";
 import { LOWEST_PRIORITY } from "./outbox-priority.ts";
 import * as sql from "./outbox-statements.ts";
 
@@ -136,7 +136,10 @@ function take(db: Database, seqs: readonly number[], { leaseId, nowMs }: Claim):
   if (seqs.length === 0) return [];
   const list = JSON.stringify(seqs);
   db.run(sql.CLAIM, leaseId, nowMs, list);
-  const rows = new Map(db.all(sql.CLAIMED, list, leaseId).map((row) => [row.seq, row]));
+  const rows = new Map(db.tuples(sql.CLAIMED, list, leaseId).map((row) => [row[0], row]));
   killPoint("claim:inside");
-  return seqs.flatMap((seq) => rows.get(seq) ?? []);
+  return seqs.flatMap((seq) => {
+    const row = rows.get(seq);
+    return row === undefined ? [] : [toClaimed(row, leaseId, nowMs)];
+  });
 }

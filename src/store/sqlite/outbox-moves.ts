@@ -67,7 +67,7 @@ export function settle(db: Database, prepared: PreparedSettlement, leaseId: stri
   const endedAtMs = Math.round(attempt.startedAtMs + attempt.durationMs);
   // Waits come from a random back-off; never early.
   const dueAtMs = Math.ceil(nextAttemptAtMs);
-  const seq = db.get(sql.SEQ_OF, deliveryId)?.seq ?? NOT_STORED;
+  const seq = prepared.settlement.seq ?? db.get(sql.SEQ_OF, deliveryId)?.seq ?? NOT_STORED;
   const settled = db.run(
     sql.SETTLE,
     to,

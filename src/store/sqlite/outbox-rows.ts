@@ -22,6 +22,65 @@ export const DELIVERY_COLUMNS = `seq, id, dedup_key as dedupKey, status, destina
   (select p.payload_key from delivery_payloads p where p.seq = deliveries.seq) as payloadKey,
   (select p.content from delivery_payloads p where p.seq = deliveries.seq) as content`;
 
+/** A row of `deliveries` in the order of {@link CLAIMED_COLUMNS}. */
+export type ClaimedTuple = readonly [
+  seq: number,
+  id: string,
+  dedupKey: string,
+  destination: string,
+  subject: string,
+  attempts: number,
+  nextAttemptAtMs: number,
+  origin: Delivery["origin"],
+  severity: Delivery["severity"],
+  flowRunId: string | null,
+  taskRunId: string | null,
+  stateId: string | null,
+  createdAtMs: number,
+  expiresAtMs: number | null,
+  uncertain: 0 | 1,
+  reason: Delivery["reason"],
+  providerId: string | null,
+  detail: string | null,
+  coalesces: 0 | 1,
+  payload: string,
+  payloadKey: number | null,
+  content: string | Uint8Array | null,
+];
+
+/** What of a claimed delivery is not known from the claim. */
+export const CLAIMED_COLUMNS = `d.seq, d.id, d.dedup_key, d.destination, d.subject, d.attempts, d.next_attempt_at_ms,
+  d.origin, d.severity, d.flow_run_id, d.task_run_id, d.state_id, d.created_at_ms, d.expires_at_ms, d.uncertain, d.reason,
+  d.provider_id, d.detail, d.coalesces, d.payload, p.payload_key, p.content`;
+
+export const toClaimed = (tuple: ClaimedTuple, leaseId: string, nowMs: number): DeliveryRow => ({
+  seq: tuple[0],
+  id: tuple[1],
+  dedupKey: tuple[2],
+  status: "sending",
+  destination: tuple[3],
+  subject: tuple[4],
+  nextAttemptAtMs: tuple[6],
+  leaseId,
+  attempts: tuple[5],
+  origin: tuple[7],
+  severity: tuple[8],
+  flowRunId: tuple[9],
+  taskRunId: tuple[10],
+  stateId: tuple[11],
+  createdAtMs: tuple[12],
+  updatedAtMs: nowMs,
+  expiresAtMs: tuple[13],
+  uncertain: tuple[14],
+  reason: tuple[15],
+  providerId: tuple[16],
+  detail: tuple[17],
+  coalesces: tuple[18],
+  payload: tuple[19],
+  payloadKey: tuple[20],
+  content: tuple[21],
+});
+
 /** Written by toJson() from a value of this type. */
 export const toAttempt = (row: AttemptRow): Attempt => ({ ...row, outcome: JSON.parse(row.outcome) as Outcome });
 

@@ -1,7 +1,13 @@
 import type { DeliveryStatus } from "../../delivery/delivery.ts";
 import { query } from "./database.ts";
 import { GIVEN_UP_ONLY, NARROWED, type Narrowing } from "./outbox-narrowing.ts";
-import { type AttemptRow, DELIVERY_COLUMNS, type DeliveryRow } from "./outbox-rows.ts";
+import {
+  type AttemptRow,
+  CLAIMED_COLUMNS,
+  type ClaimedTuple,
+  DELIVERY_COLUMNS,
+  type DeliveryRow,
+} from "./outbox-rows.ts";
 
 // Reads lock nothing. Writes run inside a group commit, which holds the write lock. `indexed by` makes SQLite refuse a
 // statement rather than scan a table of millions; a partial index also needs its condition repeated word for word.
@@ -113,8 +119,9 @@ export const CLAIM = query<[leaseId: string, nowMs: number, seqs: string]>(
 );
 
 /** Primary key. In order of `seq`. Reading them again is quicker than \`returning\`, which copies each row first. */
-export const CLAIMED = query<[seqs: string, leaseId: string], DeliveryRow>(
-  `${DELIVERIES} where seq in (select value from json_each(?)) and status = 'sending' and lease_id = ?`,
+export const CLAIMED = query<[seqs: string, leaseId: string], ClaimedTuple>(
+  `select ${CLAIMED_COLUMNS} from deliveries d left join delivery_payloads p on p.seq = d.seq
+   where d.seq in (select value from json_each(?)) and d.status = 'sending' and d.lease_id = ?`,
 );
 
 /** Unique index on id. Once for each claim: a process that claimed it twice has two attempts ready, and one may leave. */
