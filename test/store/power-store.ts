@@ -12,6 +12,8 @@ export async function openSealedStore(path: string, durability: Durability): Pro
   const store = await openSqliteStore({
     path,
     durability,
+    // So that a short test has some.
+    checkpointPages: 1_000,
     clock: systemClock,
     random: systemRandom,
     log: silentLogger,

@@ -43,6 +43,8 @@ export interface SqliteStoreOptions {
   readonly durability?: Durability;
   /** The file does not grow beyond so many pages; then it is full. Default: as the disk allows. */
   readonly maxPages?: number | undefined;
+  /** The log is moved into the database when it has so many pages. Default 4,000, which is 16 MB. */
+  readonly checkpointPages?: number | undefined;
   /**
    * Gives the keys that messages are sealed with while they wait here. Asked when the first message can come, not before.
    * Absent: messages are stored as they are.
@@ -118,8 +120,8 @@ function flushOf(writer: Database): LogFlush {
  * @throws store_unavailable, store_corrupt, store_newer, store_full, store_busy
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
-  const { path, clock, random, log, durability = "full", maxPages } = options;
-  const writer = await connect(path, { durability, maxPages }, { clock, random });
+  const { path, clock, random, log, durability = "full", maxPages, checkpointPages } = options;
+  const writer = await connect(path, { durability, maxPages, checkpointPages }, { clock, random });
   const logFlush = durability === "full" ? flushOf(writer) : undefined;
   const session = openSession({ writer, clock, random, log, logFlush });
   const enqueued = openEnqueued();
