@@ -12,6 +12,12 @@ export const PARALLEL = 16;
 const CLAIM = 96;
 const CLAIM_OF_ALL = 4_096;
 
+/** Claim again when fewer than this share of a whole claim wait, so that sending does not pause for the store. */
+export const LOW_WATER = 0.25;
+
+/** Deliveries that wait here and, about, elsewhere, from which on a claim can wait for the next writing of results. */
+export const JOINS_AT = 128;
+
 /**
  * Most deliveries of this destination that may be claimed and not started. Each counts as one that may have arrived, should
  * the process be killed.

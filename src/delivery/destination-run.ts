@@ -6,7 +6,7 @@ import type { SendResult } from "../channel/transport.ts";
 import { begin } from "./begin.ts";
 import { type Deliver, logAttempt, type OpenDestination, sendOnce } from "./attempt.ts";
 import { conclude, disabledOutcome, type EndedAttempt, historyFor, ifArrived } from "./conclude.ts";
-import { mostClaimed, PARALLEL } from "./claim-size.ts";
+import { JOINS_AT, LOW_WATER, mostClaimed, PARALLEL } from "./claim-size.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Alerting, DestinationWatch } from "./destination-watch.ts";
 import { type EndingParts, expire, giveUpOverdue } from "./overdue.ts";
@@ -15,9 +15,6 @@ import type { SettleQueue, StoreAccess, Traffic } from "./settle-queue.ts";
 import { insist, storeBackoffMs } from "./store-backoff.ts";
 import { SubjectLanes } from "./subject-lanes.ts";
 import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
-
-/** Claim again when fewer than this share of a whole claim wait, so that sending does not pause for the store. */
-const LOW_WATER = 0.25;
 
 /** Step of the back-off, 200 to 400 ms, after which a claim is made again when the store failed. */
 const CLAIM_BACKOFF_STEP = 4;
@@ -184,17 +181,19 @@ export class DestinationRun {
   }
 
   async #claim(): Promise<void> {
-    const { clock, outbox, log, leaseId, wake, random } = this.#parts;
+    const { clock, outbox, log, leaseId, wake, random, settle, traffic } = this.#parts;
     const wasIdle = this.#isIdle();
     try {
       if (this.#room() > 0) await this.#open();
+      // Enough waits here and elsewhere until results are written anyway: then both are one transaction.
+      if (this.#lanes.waiting * traffic.destinations >= JOINS_AT) await settle.nextWrite();
       const { gate } = this.#watch;
       if (gate.kind === "wait") return this.#pauseHere(gate.untilMs);
       const limit = this.#room();
       if (limit === 0 || this.#stopped || this.#isPaused()) return;
       const nowMs = clock.now();
       killPoint("claim:before");
-      this.#parts.settle.flush();
+      settle.flush();
       const request = { destination: this.#destination, leaseId, nowMs, limit };
       const { deliveries, nextDueAtMs } = await outbox.claim(request);
       killPoint("claim:after");

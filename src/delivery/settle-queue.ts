@@ -15,8 +15,8 @@ const LARGEST_BATCH = 512;
  * While other attempts are out, results gather for this long before they are written: a commit costs a flush of the disk,
  * and blocks the event loop meanwhile. Nothing waits for it but the next message of the same subject.
  */
-const GATHER_MS = 10;
-const GATHER_ENOUGH = 128;
+const GATHER_MS = 20;
+const GATHER_ENOUGH = 256;
 
 /** Tries per result when the dispatcher stops; what is left then stays `sending`, and is recovered as uncertain. */
 const LAST_TRIES = 3;
@@ -81,6 +81,11 @@ export class SettleQueue implements AsyncDisposable {
       if (this.#waiting.length >= GATHER_ENOUGH) this.flush();
       this.#writing ??= this.#writeAll();
     });
+  }
+
+  /** Resolves when results are written next, in the same turn; at once when none gather. */
+  async nextWrite(): Promise<void> {
+    await this.#gathered?.promise;
   }
 
   /** Writes what has gathered in this turn: whoever writes anyway lets the results share the transaction. */
