@@ -35,6 +35,8 @@ export interface RunParts extends StoreAccess {
   readonly checkAt: (atMs: number) => void;
   /** True, once, if the destination was woken since the last call. */
   readonly takeWake: () => boolean;
+  /** Breaks off the attempts of all runs that are out; they are stopped before. */
+  readonly signal: AbortSignal;
   /** Kept from run to run: how fast this destination may be sent to. */
   readonly buckets: Map<string, TokenBucket>;
   readonly onSettled: (decision: Decision) => void;
@@ -51,7 +53,6 @@ export class DestinationRun {
   readonly #destination: string;
   readonly #watch: DestinationWatch;
   readonly #lanes = new SubjectLanes();
-  readonly #abort = new AbortController();
   /** Start of each attempt that is out, in order; monotonic milliseconds. */
   readonly #sendingSinceMs = new Map<string, number>();
   readonly #pending = new Set<Promise<void>>();
@@ -99,12 +100,6 @@ export class DestinationRun {
     this.#giveBack(this.#lanes.clear(), this.#parts.clock.now());
   }
 
-  /** Breaks off the attempts that are out. */
-  abort(): void {
-    this.stop();
-    this.#abort.abort(new DOMException("the process is ending", "AbortError"));
-  }
-
   /** Resolves when everything is recorded or given back. */
   async run(): Promise<RunEnd> {
     while (!this.#isOver()) {
@@ -142,7 +137,7 @@ export class DestinationRun {
   }
 
   #isPaused(): boolean {
-    return this.#pausedUntilMs > this.#parts.clock.now();
+    return this.#pausedUntilMs > 0 && this.#pausedUntilMs > this.#parts.clock.now();
   }
 
   #changed(): void {
@@ -282,7 +277,7 @@ export class DestinationRun {
     traffic.out += 1;
     const result: SendResult =
       foreseen === null
-        ? await sendOnce(delivery, { opened, signal: this.#abort.signal, log })
+        ? await sendOnce(delivery, { opened, signal: this.#parts.signal, log })
         : { outcome: foreseen, durationMs: 0, status: null };
     killPoint("attempt:after");
     traffic.out -= 1;
@@ -328,7 +323,7 @@ export class DestinationRun {
   /** An attempt that was broken off before anything left the process is no attempt. */
   #wasNotSent(outcome: Outcome): boolean {
     return (
-      this.#abort.signal.aborted && outcome.kind === "retry" && outcome.reason === "cancelled" && !outcome.ambiguous
+      this.#parts.signal.aborted && outcome.kind === "retry" && outcome.reason === "cancelled" && !outcome.ambiguous
     );
   }
 

@@ -91,6 +91,7 @@ class InProcessDispatcher implements Dispatcher {
   readonly #queue = new Set<string>();
   readonly #traffic: Traffic = { out: 0, destinations: 0 };
   readonly #buckets = new Map<string, TokenBucket>();
+  readonly #abort = new AbortController();
   readonly #totals = { delivered: 0, dead: 0, settled: 0 };
   #placeCheck: Disposable | undefined;
   #rescanTimer: { readonly atMs: number; readonly handle: Disposable } | undefined;
@@ -166,9 +167,8 @@ class InProcessDispatcher implements Dispatcher {
     this.#rescanTimer?.handle[Symbol.dispose]();
     this.#queue.clear();
     for (const run of this.#runs.values()) run.stop();
-    using _grace = this.#parts.clock.timer(GRACE_MS, () => {
-      for (const run of this.#runs.values()) run.abort();
-    });
+    const ending = new DOMException("the process is ending", "AbortError");
+    using _grace = this.#parts.clock.timer(GRACE_MS, () => this.#abort.abort(ending));
     // From here on a result that the store refuses is tried a few times only, so that the runs end all the same.
     await this.#settle[Symbol.asyncDispose]();
     await this.#idle();
@@ -243,6 +243,7 @@ class InProcessDispatcher implements Dispatcher {
     const run = new DestinationRun(destination, {
       ...this.#parts,
       settle: this.#settle,
+      signal: this.#abort.signal,
       traffic: this.#traffic,
       buckets: this.#buckets,
       newId: this.#parts.newId ?? newId,
