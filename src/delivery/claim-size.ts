@@ -10,7 +10,7 @@ export const PARALLEL = 16;
  * After a crash, all that were claimed count as uncertain, and claiming many holds up the process; so both are modest.
  */
 const CLAIM = 96;
-const CLAIM_OF_ALL = 4_096;
+const CLAIM_OF_ALL = 6_144;
 
 /** Claim again when fewer than this share of a whole claim wait, so that sending does not pause for the store. */
 export const LOW_WATER = 0.25;

@@ -78,7 +78,7 @@ export class SettleQueue implements AsyncDisposable {
     const order = this.#order;
     return new Promise((done) => {
       this.#waiting.push({ settlement, health, order, done });
-      if (this.#waiting.length >= GATHER_ENOUGH) this.flush();
+      if (!this.#expectsMore()) this.flush();
       this.#writing ??= this.#writeAll();
     });
   }
@@ -115,18 +115,16 @@ export class SettleQueue implements AsyncDisposable {
   }
 
   async #gather(): Promise<void> {
-    const { clock, traffic } = this.#parts;
-    if (
-      traffic.out === 0 ||
-      this.#waiting.length >= GATHER_ENOUGH ||
-      this.#failures > 0 ||
-      this.#closing.signal.aborted
-    )
-      return;
+    const { clock } = this.#parts;
+    if (!this.#expectsMore() || this.#failures > 0 || this.#closing.signal.aborted) return;
     this.#gathered = Promise.withResolvers();
     using _timer = clock.timer(GATHER_MS, this.#gathered.resolve);
     await this.#gathered.promise;
     this.#gathered = undefined;
+  }
+
+  #expectsMore(): boolean {
+    return this.#parts.traffic.out > 0 && this.#waiting.length < GATHER_ENOUGH;
   }
 
   async #writeBatch(): Promise<void> {
