@@ -20,7 +20,7 @@ const KEEP_LOG_BYTES = 67_108_864;
 
 /**
  * What a commit is worth.
- * - `full`: the log is flushed to the disk with every commit. A commit that was acknowledged survives the death of the
+ * - `full`: the log is flushed to the disk before a commit is acknowledged. A commit that was acknowledged survives the death of the
  *   process, of the machine, and the loss of power, as far as the disk itself keeps what it says it has flushed.
  * - `normal`: the log is flushed at checkpoints only. Acknowledged commits survive the death of the process. When the
  *   machine dies or loses power, the newest commits of up to some seconds may be gone; the database is whole, and no
