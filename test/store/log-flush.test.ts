@@ -44,6 +44,7 @@ function openBench(): Bench {
   const logFlush = building.adopt(
     new LogFlush({
       path: db.logPath,
+      clock,
       flush: (_descriptor, ended) => void flushes.push(ended),
       checkpoint: () => {
         bench.checkpoints += 1;
@@ -163,6 +164,25 @@ describe("the flush of the log", () => {
     await end(bench, diskError("ENOSPC"));
 
     expect(bench.told).toEqual(["a: store_full"]);
+  });
+
+  it("does not wait for ever for a thread that others keep busy", async () => {
+    using bench = openBench();
+
+    bench.submit("a");
+    await bench.clock.advance(999);
+    expect(bench.told).toEqual([]);
+    await bench.clock.advance(1);
+    expect([bench.told, bench.checkpoints]).toEqual([["a"], 0]);
+
+    // It ends late, when another is under way.
+    bench.submit("b");
+    await bench.clock.settle();
+    await end(bench);
+    expect(bench.told).toEqual(["a"]);
+    await end(bench);
+    expect(bench.told).toEqual(["a", "b"]);
+    expect(bench.clock.pending.all).toBe(0);
   });
 
   it("is done at once by a process that is exiting", async () => {

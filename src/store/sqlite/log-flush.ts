@@ -1,4 +1,11 @@
 import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
+import type { Clock } from "../../base/clock.ts";
+
+/**
+ * A flush that has not ended after so long, milliseconds, may wait for one of Node's four threads, which the program keeps
+ * busy; then it is done on the main thread.
+ */
+const PATIENCE_MS = 1_000;
 
 /** Called when what was committed is on the disk, or with the reason why it may not be. */
 type Told = (error: unknown) => void;
@@ -8,6 +15,7 @@ interface FlushParts {
   readonly path: string;
   /** Moves the log into the database and flushes both; false when somebody else is in the way. */
   readonly checkpoint: () => boolean;
+  readonly clock: Clock;
   /** Default: the system's. */
   readonly flush?: (descriptor: number, ended: (error: Error | null) => void) => void;
 }
@@ -47,14 +55,7 @@ export class LogFlush {
   /** Flushes before it returns; blocks the process. */
   flushNow(): void {
     if (this.#waiting.length === 0 && this.#running === undefined) return;
-    const waiting = this.#take();
-    let error: unknown;
-    try {
-      fdatasyncSync(this.#open());
-    } catch (failure) {
-      error = failure;
-    }
-    tell(waiting, this.#verdict(error));
+    tell(this.#take(), this.#verdict(this.#flushHere()));
   }
 
   /** Flush first. */
@@ -81,15 +82,27 @@ export class LogFlush {
     return waiting;
   }
 
-  #flushed(): Promise<unknown> {
-    return new Promise((resolve) => {
-      try {
-        this.#flush(this.#open(), resolve);
-      } catch (error) {
-        // ENOENT, EACCES, EMFILE: the log cannot be opened a second time.
-        resolve(error);
-      }
-    });
+  async #flushed(): Promise<unknown> {
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const onLong = () => resolve(this.#flushHere());
+    using _patience = this.#parts.clock.timer(PATIENCE_MS, onLong, { keepAlive: false });
+    try {
+      this.#flush(this.#open(), resolve);
+    } catch (error) {
+      // ENOENT, EACCES, EMFILE: the log cannot be opened a second time.
+      resolve(error);
+    }
+    return await promise;
+  }
+
+  /** What kept it from being flushed. */
+  #flushHere(): unknown {
+    try {
+      fdatasyncSync(this.#open());
+      return undefined;
+    } catch (error) {
+      return error;
+    }
   }
 
   #open(): number {

@@ -109,9 +109,9 @@ function openPayloadKeys(session: Session, writer: Database, { vault }: SqliteSt
 }
 
 /** From now on SQLite flushes at checkpoints only, and this flushes what is acknowledged. */
-function flushOf(writer: Database): LogFlush {
+function flushOf(writer: Database, clock: Clock): LogFlush {
   writer.exec("pragma synchronous = normal");
-  return new LogFlush({ path: writer.logPath, checkpoint: () => writer.checkpoint() });
+  return new LogFlush({ path: writer.logPath, clock, checkpoint: () => writer.checkpoint() });
 }
 
 /**
@@ -122,7 +122,7 @@ function flushOf(writer: Database): LogFlush {
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { path, clock, random, log, durability = "full", maxPages, checkpointPages } = options;
   const writer = await connect(path, { durability, maxPages, checkpointPages }, { clock, random });
-  const logFlush = durability === "full" ? flushOf(writer) : undefined;
+  const logFlush = durability === "full" ? flushOf(writer, clock) : undefined;
   const session = openSession({ writer, clock, random, log, logFlush });
   const enqueued = openEnqueued();
   const keys = openPayloadKeys(session, writer, options);
