@@ -112,7 +112,7 @@ export interface ClaimedRows {
 
 /** Takes what may be sent, unless the destination is paused or another lease is sending to it. Part of a group commit. */
 export function claim(db: Database, request: Claim): ClaimedRows {
-  const { destination, leaseId, nowMs, limit } = request;
+  const { destination, nowMs, limit } = request;
   const pausedUntilMs = db.get(sql.PAUSED_UNTIL, destination)?.untilMs ?? 0;
   const taking = pausedUntilMs > nowMs ? undefined : choose(db, request);
   const rows = taking === undefined ? [] : take(db, taking.seqs, request);
