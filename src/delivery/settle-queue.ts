@@ -12,8 +12,8 @@ import { storeBackoffMs } from "./store-backoff.ts";
 const LARGEST_BATCH = 512;
 
 /**
- * While other attempts are out, results gather for this long before they are written: a commit costs a flush of the disk,
- * and blocks the event loop meanwhile. Nothing waits for it but the next message of the same subject.
+ * While other attempts are out, results gather for this long before they are written, or until there are so many: a commit
+ * costs a flush of the disk, and writes whole pages. Nothing waits for it but the next message of the same subject.
  */
 const GATHER_MS = 20;
 const GATHER_ENOUGH = 256;

@@ -120,6 +120,28 @@ describe("the flush of the log", () => {
     expect(isFlushed).toBe(true);
   });
 
+  it("is not waited for by those who ask for less than it writes", async () => {
+    using bench = openBench();
+    const asked: string[] = [];
+    const ask = (label: string): void => void bench.queue.flushed().then(() => asked.push(label));
+
+    bench.submit("a");
+    await bench.clock.settle();
+    ask("after a");
+    bench.submit("b");
+    await bench.clock.settle();
+    ask("after b");
+    await end(bench);
+    expect(asked).toEqual(["after a"]);
+
+    bench.submit("c");
+    await bench.clock.settle();
+    await end(bench);
+    expect(asked).toEqual(["after a", "after b"]);
+    expect(bench.told).toEqual(["a", "b"]);
+    await end(bench);
+  });
+
   it("is replaced by a checkpoint when it fails", async () => {
     using bench = openBench();
 

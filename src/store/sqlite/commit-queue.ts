@@ -141,7 +141,7 @@ export class CommitQueue {
 
   /** Resolves when everything committed so far is durable, or is known not to be. */
   async flushed(): Promise<void> {
-    await this.#logFlush?.idle();
+    await this.#logFlush?.settled();
   }
 
   /** Stores everything queued, then `work`, before it returns. Blocks for a lock; only for a process that is exiting. */

@@ -32,6 +32,8 @@ export class LogFlush {
   readonly #flush: NonNullable<FlushParts["flush"]>;
   #waiting: Told[] = [];
   #running: Promise<void> | undefined;
+  /** The latest flush. */
+  #flushing: Promise<unknown> | undefined;
   #descriptor: number | undefined;
   /** Why the log may lack something that was committed. */
   #doubt: unknown;
@@ -47,9 +49,10 @@ export class LogFlush {
     this.#running ??= this.#flushAll();
   }
 
-  /** Resolves when nobody waits. */
-  async idle(): Promise<void> {
-    await this.#running;
+  /** Resolves when everything committed so far is on the disk, or is known not to be; not for what is committed later. */
+  async settled(): Promise<void> {
+    if (this.#waiting.length > 0) await new Promise<void>((resolve) => this.#waiting.push(() => resolve()));
+    else await this.#flushing;
   }
 
   /** Flushes before it returns; blocks the process. */
@@ -70,8 +73,8 @@ export class LogFlush {
   async #flushAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const waiting = this.#take();
-      const error = await this.#flushed();
-      tell(waiting, this.#verdict(error));
+      this.#flushing = this.#flushed();
+      tell(waiting, this.#verdict(await this.#flushing));
     }
     this.#running = undefined;
   }
