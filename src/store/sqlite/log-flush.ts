@@ -90,7 +90,11 @@ export class LogFlush {
     const onLong = () => resolve(this.#flushHere());
     using _patience = this.#parts.clock.timer(PATIENCE_MS, onLong, { keepAlive: false });
     try {
-      this.#flush(this.#open(), resolve);
+      this.#flush(this.#open(), (error) => {
+        // Also when nobody waits for it any more: the system tells of an error once.
+        this.#doubt ??= error ?? undefined;
+        resolve(error);
+      });
     } catch (error) {
       // ENOENT, EACCES, EMFILE: the log cannot be opened a second time.
       resolve(error);
