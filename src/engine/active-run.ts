@@ -42,6 +42,8 @@ export class ActiveRun {
   loop: { readonly count: number; readonly result: unknown } | null = null;
   /** True once the run goes on after a pause. */
   resumed = false;
+  /** Id of the scheduled state whose time this run has waited for; the wall clock may say otherwise, if it was set. */
+  waitedFor: string | null = null;
   /** Whether and how the result is kept; null: it is not. Set before the first attempt. */
   results: ResultPlan | null = null;
   /** What is kept, once the run has a result. */

@@ -119,9 +119,10 @@ async function retried(course: Course, proposed: Proposed, offered: Offered): Pr
   await proposed.attempted?.drop?.(false);
   const cause = proposed.attempted?.thrown?.error;
   const isShown = course.showsWait(again.state);
+  const planned = overAtMs(run, again.state);
   const stored = isShown ? await course.commit(again.state, cause) : again.state;
   if (!stored.isScheduled()) return { kind: "go", state: stored };
-  await waitFor(run, stored);
+  await waitFor(run, stored, dueMs(stored) === dueMs(again.state) ? planned : overAtMs(run, stored));
   const attempted = null;
   return {
     kind: "retry",
@@ -146,7 +147,7 @@ async function ended(course: Course, state: State, attempted: Attempted | null):
 async function follow(course: Course, stored: State): Promise<Proposed> {
   const { run } = course;
   if (stored.isScheduled()) {
-    await waitFor(run, stored);
+    await waitFor(run, stored, overAtMs(run, stored));
     return { state: Retrying(), from: stored, attempted: null };
   }
   if (stored.isPaused()) {
@@ -161,10 +162,16 @@ async function follow(course: Course, stored: State): Promise<Proposed> {
   return { state: attempted.state, from: run.record.state, attempted };
 }
 
-async function waitFor(run: ActiveRun, waiting: State): Promise<void> {
-  const due = waiting.stateDetails.scheduledTime?.getTime() ?? 0;
-  const waitMs = due - run.engine.clock.now();
-  if (waitMs > 0) await run.sleep(waitMs);
+const dueMs = (waiting: State): number => waiting.stateDetails.scheduledTime?.getTime() ?? 0;
+
+/** When the wait for it is over, on the monotonic clock: that of the wall may be set while the state is stored. */
+const overAtMs = ({ engine: { clock } }: ActiveRun, waiting: State): number =>
+  clock.monotonic() + dueMs(waiting) - clock.now();
+
+async function waitFor(run: ActiveRun, waiting: State, untilMs: number): Promise<void> {
+  const waitMs = untilMs - run.engine.clock.monotonic();
+  if (waitMs > 0) await run.sleep(Math.ceil(waitMs));
   else await othersTurn();
   if (run.interruption !== null) await endInterrupted(run);
+  run.waitedFor = waiting.id;
 }

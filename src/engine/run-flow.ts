@@ -237,14 +237,15 @@ async function computeName(run: ActiveRun, flow: AnyFlow): Promise<string> {
   return checkName("flowRunName", isThenable(name) ? await waitForCode(run, name) : name);
 }
 
-function ask({ record, engine: { clock, random } }: ActiveRun, flow: AnyFlow, to: State): Decision {
+function ask({ record, waitedFor, engine: { clock, random } }: ActiveRun, flow: AnyFlow, to: State): Decision {
   if (record.kind !== "flow-run") throw new Error("only flow runs are asked about");
   const timing = { delaysSeconds: flow.retryDelaySeconds, jitterFactor: flow.retryJitterFactor };
   const { runCount, state: from } = record;
+  const waitedUntilMs = from.id === waitedFor ? from.stateDetails.scheduledTime?.getTime() : undefined;
   return decide({
     from,
     to,
-    nowMs: clock.now(),
+    nowMs: Math.max(clock.now(), waitedUntilMs ?? 0),
     runCount,
     retries: flow.retries,
     retryDelaySeconds: () => retryDelaySeconds(timing, runCount, random),
