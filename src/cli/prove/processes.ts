@@ -6,6 +6,8 @@ import type { WorkerPlan } from "./worker-plan.ts";
 /** How a process of the proof ended. */
 export interface ProcessEnd {
   readonly wasKilled: boolean;
+  /** It did not end by itself, and was ended. */
+  readonly wasHung: boolean;
   /** Exit code; null when a signal ended it. */
   readonly code: number | null;
   /** The end of what it said on standard error. */
@@ -27,7 +29,11 @@ export interface ProcessParts {
   readonly program: string;
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
+  /** Longest life of a process, milliseconds. Default two minutes, where seconds are usual. */
+  readonly longestMs?: number;
 }
+
+const LONGEST_MS = 120_000;
 
 /** What any program needs; the person's settings and proxies stay out of it. */
 const PASSED_ON = ["PATH", "HOME", "TMPDIR", "TEMP", "SystemRoot", "NODE_COMPILE_CACHE", "BELLHOP_LOG_LEVEL"] as const;
@@ -46,7 +52,7 @@ export class Processes implements Disposable {
 
   start(plan: WorkerPlan, at: KillAt | null): Running {
     if (this.#isClosed) throw new Error("the proof was stopped");
-    const { program, env, clock } = this.#parts;
+    const { program, env, clock, longestMs = LONGEST_MS } = this.#parts;
     const child = spawn(process.execPath, [...process.execArgv, program, "prove"], {
       cwd: plan.home,
       env: {
@@ -61,11 +67,14 @@ export class Processes implements Disposable {
     child.stderr.on("data", (chunk: Buffer) => {
       said = (said + chunk.toString("utf8")).slice(-SAID_CHARS);
     });
+    let wasHung = false;
+    const hung = clock.timer(longestMs, () => (wasHung = child.kill("SIGKILL")));
     const ended = new Promise<ProcessEnd>((resolve, reject) => {
       child.once("error", reject);
       child.once("close", (code, signal) => {
+        hung[Symbol.dispose]();
         this.#children.delete(child);
-        resolve({ wasKilled: signal === "SIGKILL", code, said });
+        resolve({ wasKilled: signal === "SIGKILL" && !wasHung, wasHung, code, said });
       });
     });
     const ready = new Promise<void>((resolve) => {

@@ -164,8 +164,9 @@ export class Round {
     return Math.round((this.#parts.clock.monotonic() - this.#startMs) * TIME_RATE);
   }
 
-  #note({ code, said }: ProcessEnd): void {
-    if (code !== 0 && !EXPECTED.test(said)) this.#failures.push(`exit code ${code}: ${said.trim()}`);
+  #note({ code, said, wasHung }: ProcessEnd): void {
+    if (wasHung) this.#failures.push(`it did not end by itself: ${said.trim()}`);
+    else if (code !== 0 && !EXPECTED.test(said)) this.#failures.push(`exit code ${code}: ${said.trim()}`);
   }
 
   async #lockNowAndThen(): Promise<void> {
@@ -191,10 +192,11 @@ export class Round {
       flows: 0,
       drainMs: DRAIN_MS,
     };
-    const { code, said } = await processes.start(
+    const { code, said, wasHung } = await processes.start(
       this.#planOf({ plan, at: null, kill: null, roomPages: null, freeze: null }),
       null,
     ).ended;
+    if (wasHung) throw new Error(`a process of the proof did not end by itself: ${said.trim()}`);
     if (code !== 0) throw new Error(`a process of the proof failed: ${said.trim()}`);
   }
 
