@@ -30,7 +30,8 @@ export async function openBacklog(
 /** Milliseconds from the opening of a copy of the backlog until all of it is delivered, each attempt with its row. */
 export async function drainCopy({ home, count }: Backlog, sink: Sink): Promise<number> {
   using copy = copyHome(home);
-  return drainHome(copy, count, sink);
+  // Awaited here: the copy is removed when this returns.
+  return await drainHome(copy, count, sink);
 }
 
 /** As {@link drainCopy}, of the store itself: it is empty then. */

@@ -38,7 +38,7 @@ export interface SqliteStoreOptions {
   readonly log: Logger;
   /**
    * What a commit survives; see {@link Durability}. Default `full`. On the disk of a small virtual machine, a caller who
-   * waits for each commit pays about 0.4 ms with `full` and 0.15 ms with `normal`; group commit shares that among all.
+   * waits for each commit pays 0.2 to 0.5 ms with `full` and 0.1 ms with `normal`; group commit shares that among all.
    */
   readonly durability?: Durability;
   /** The file does not grow beyond so many pages; then it is full. Default: as the disk allows. */
