@@ -44,7 +44,7 @@ function addOld({ home }: Backlog, count: number): void {
 
 /**
  * Throughput with a million old deliveries in the store, as a share of the throughput without. Nothing is copied between the
- * rounds: who has just written a gigabyte measures the disk. So the old store keeps what each round delivered, and grows.
+ * rounds, so that a gigabyte just written does not disturb one side. The old store keeps what each round delivered, and grows.
  */
 export async function measureGrowth(
   report: Report,
