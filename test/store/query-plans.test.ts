@@ -9,8 +9,11 @@ import * as runs from "../../src/store/sqlite/run-statements.ts";
 import * as blocks from "../../src/store/sqlite/block-statements.ts";
 import { sqliteFixture, type StoreFixture } from "../support/store-fixture.ts";
 
-/** Statements that walk a table backwards on purpose, until a page is full, and tables with a handful of rows. */
-const WALKS = /^SCAN (r|d|deliveries|block_types|encryption_keys|busy|json_each)\b/;
+/**
+ * Statements that walk a table backwards on purpose, until a page is full, and tables with a handful of rows; a constant
+ * row is none of a table.
+ */
+const WALKS = /^SCAN (r|d|deliveries|block_types|encryption_keys|busy|json_each|CONSTANT ROW)\b/;
 
 let fixture: StoreFixture & { readonly path: string };
 let db: Database;
@@ -38,11 +41,13 @@ describe("query plans", () => {
   it.each([
     ["claiming from much", outbox.CANDIDATES, "deliveries_ready (destination=? AND priority=? AND seq>?)"],
     ["claiming from little", outbox.CANDIDATES_OF_FEW, "deliveries_due (destination=? AND next_attempt_at_ms<?)"],
-    ["how much there is", outbox.MORE_DUE_THAN, "COVERING INDEX deliveries_due"],
+    ["how much there is", outbox.BEFORE_CLAIM, "COVERING INDEX deliveries_due"],
     ["the head of a subject", outbox.CANDIDATES, "COVERING INDEX deliveries_line (destination=? AND subject=?)"],
-    ["the lock of a destination", outbox.IN_FLIGHT, "COVERING INDEX deliveries_sending (destination=?)"],
+    ["the lock of a destination", outbox.BEFORE_CLAIM, "COVERING INDEX deliveries_sending (destination=?)"],
     ["the order of a subject", outbox.LINE, "deliveries_line (destination=? AND subject=?)"],
+    ["the pause of a destination", outbox.BEFORE_CLAIM, "sqlite_autoindex_pauses_1 (destination=?)"],
     ["taking", outbox.CLAIM, "INTEGER PRIMARY KEY"],
+    ["taking one", outbox.CLAIM_ONE, "INTEGER PRIMARY KEY"],
     ["the key of a delivery", outbox.SEQ_OF, "COVERING INDEX sqlite_autoindex_deliveries_1 (id=?)"],
     ["settling", outbox.SETTLE, "INTEGER PRIMARY KEY"],
     ["the line of a delivery", outbox.LINE_OF, "INTEGER PRIMARY KEY"],

@@ -1,6 +1,6 @@
 import { killPoint } from "../../base/kill-points.ts";
 import type { Database } from "./database.ts";
-import { type DeliveryRow, toClaimed } from "./outbox-rows.ts";
+import { type Claimable, type DeliveryRow, toClaimed } from "./outbox-rows.ts";
 import { LOWEST_PRIORITY } from "./outbox-priority.ts";
 import * as sql from "./outbox-statements.ts";
 
@@ -14,49 +14,55 @@ export interface Claim {
 /** Fewest candidates looked at in one query. */
 const SMALLEST_PAGE = 16;
 
-/**
- * Up to so many due deliveries are read and sorted here. More are read in the order of an index, which has to skip what
- * is queued for later: worth it only where much is due.
- */
-const FEW = 256;
+/** Up to so many rows a statement for each is quicker than one for all, which first makes a table of them. */
+const ONE_BY_ONE = 16;
 
 /** A delivery whose process ended this often in a row may be what ends it, and is taken alone. */
 export const SUSPECT_AT = 2;
 
+/** Places in a candidate. */
+const [SEQ_AT, SUBJECT_AT, PRIORITY_AT, ENDS_AT, HEAD_AT] = [0, 4, 22, 23, 24] as const;
+
+/**
+ * Candidates that are looked at together. No more are due: they are read as they come and sorted. More are read in the order
+ * of an index, which has to skip what is queued for later: worth it only where much is due.
+ */
+const pageOf = ({ limit }: Claim): number => Math.max(limit, SMALLEST_PAGE);
+
 /** Due deliveries of one destination: the gravest first, then in order of arrival. */
-function* candidates(db: Database, { destination, nowMs, limit }: Claim): Generator<sql.Candidate> {
-  if (db.get(sql.MORE_DUE_THAN, destination, nowMs, FEW) === undefined) {
-    const few = db.all(sql.CANDIDATES_OF_FEW, destination, nowMs);
-    yield* few.sort((a, b) => a.priority - b.priority || a.seq - b.seq);
+function* candidates(db: Database, claim: Claim, isMuch: boolean): Generator<sql.Candidate> {
+  const { destination, nowMs } = claim;
+  if (!isMuch) {
+    const few = db.tuples(sql.CANDIDATES_OF_FEW, destination, nowMs);
+    yield* few.sort((a, b) => a[PRIORITY_AT] - b[PRIORITY_AT] || a[SEQ_AT] - b[SEQ_AT]);
     return;
   }
-  const page = Math.max(limit, SMALLEST_PAGE);
+  const page = pageOf(claim);
   for (let [priority, afterSeq] = [0, 0]; priority <= LOWEST_PRIORITY;) {
-    const found = db.all(sql.CANDIDATES, destination, priority, afterSeq, nowMs, page);
+    const found = db.tuples(sql.CANDIDATES, destination, priority, afterSeq, nowMs, page);
     yield* found;
-    if (found.length === page) afterSeq = found.at(-1)?.seq ?? afterSeq;
+    if (found.length === page) afterSeq = found.at(-1)?.[SEQ_AT] ?? afterSeq;
     else [priority, afterSeq] = [priority + 1, 0];
   }
 }
 
 /** Chooses what one claim takes. */
 class Taking {
-  /** In the order of sending. */
-  readonly seqs: readonly number[];
   readonly #db: Database;
   readonly #claim: Claim;
   readonly #isFlying: boolean;
-  readonly #taken = new Set<number>();
+  /** In the order of sending; what was read of each already. */
+  readonly #taken = new Map<number, Claimable | undefined>();
   /** What is left to take of subjects of which more than the head is due, in order of arrival; nothing if it must wait. */
   readonly #lines = new Map<string, sql.InLine[]>();
   #isOver = false;
   #takesSuspect = false;
 
-  constructor(db: Database, request: Claim, isFlying: boolean) {
+  constructor(db: Database, request: Claim, { isFlying, isMuch }: { isFlying: boolean; isMuch: boolean }) {
     this.#db = db;
     this.#claim = request;
     this.#isFlying = isFlying;
-    this.seqs = this.#choose();
+    this.#choose(isMuch);
   }
 
   /** What was chosen is one suspect. */
@@ -64,29 +70,37 @@ class Taking {
     return this.#takesSuspect;
   }
 
+  /** Everything that was chosen, in the order of sending, as it is before it is taken. */
+  rows(): readonly Claimable[] {
+    const unread = [...this.#taken].flatMap(([seq, row]) => (row === undefined ? [seq] : []));
+    if (unread.length > 0)
+      for (const row of this.#db.tuples(sql.TO_CLAIM, JSON.stringify(unread))) this.#taken.set(row[SEQ_AT], row);
+    return [...this.#taken.values()].filter((row) => row !== undefined);
+  }
+
   /** Chosen first and taken then, so that what is taken does not look like something unfinished to the choice. */
-  #choose(): readonly number[] {
-    for (const candidate of candidates(this.#db, this.#claim)) {
-      if (this.#taken.has(candidate.seq)) continue;
-      if (candidate.headSeq === candidate.seq) this.#take(candidate);
+  #choose(isMuch: boolean): void {
+    for (const candidate of candidates(this.#db, this.#claim, isMuch)) {
+      if (this.#taken.has(candidate[SEQ_AT])) continue;
+      if (candidate[HEAD_AT] === candidate[SEQ_AT]) this.#take(candidate[SEQ_AT], candidate[ENDS_AT], candidate);
       else this.#takeLine(candidate);
       if (this.#isOver || this.#taken.size >= this.#claim.limit) break;
     }
-    return [...this.#taken];
   }
 
-  #take({ seq, processEnds }: { readonly seq: number; readonly processEnds: number }): void {
+  #take(seq: number, processEnds: number, row?: sql.Candidate): void {
     const isSuspect = processEnds >= SUSPECT_AT;
     // It has to wait until it can be alone, and so does what comes after it.
     if (isSuspect) this.#isOver = true;
     if (isSuspect && (this.#taken.size > 0 || this.#isFlying)) return;
-    this.#taken.add(seq);
+    this.#taken.set(seq, row);
     this.#takesSuspect = isSuspect;
   }
 
   /** Takes a delivery after whatever of its subject came before it, however light that is. */
-  #takeLine({ seq, subject }: sql.Candidate): void {
+  #takeLine(candidate: sql.Candidate): void {
     const { destination, nowMs, limit } = this.#claim;
+    const [seq, subject] = [candidate[SEQ_AT], candidate[SUBJECT_AT]];
     let line = this.#lines.get(subject);
     if (line === undefined) {
       line = this.#db.all(sql.LINE, destination, subject, limit).filter((one) => !this.#taken.has(one.seq));
@@ -95,7 +109,7 @@ class Taking {
     for (let next = line[0]; next !== undefined && next.seq <= seq; next = line[0]) {
       // All of them wait for one that is out, or is queued for later.
       if (next.status !== "queued" || next.nextAttemptAtMs > nowMs) line.length = 0;
-      else this.#take(next);
+      else this.#take(next.seq, next.processEnds, next.seq === seq ? candidate : undefined);
       if (this.#isOver || this.#taken.size >= limit) return;
       line.shift();
     }
@@ -112,34 +126,25 @@ export interface ClaimedRows {
 
 /** Takes what may be sent, unless the destination is paused or another lease is sending to it. Part of a group commit. */
 export function claim(db: Database, request: Claim): ClaimedRows {
-  const { destination, nowMs, limit } = request;
-  const pausedUntilMs = db.get(sql.PAUSED_UNTIL, destination)?.untilMs ?? 0;
-  const taking = pausedUntilMs > nowMs ? undefined : choose(db, request);
-  const rows = taking === undefined ? [] : take(db, taking.seqs, request);
+  const { destination, leaseId, nowMs, limit } = request;
+  const [before] = db.tuples(sql.BEFORE_CLAIM, destination, leaseId, SUSPECT_AT, nowMs, pageOf(request));
+  const [pausedUntilMs, isHeld, isMuch] = before ?? [null, null, 0];
+  const mayTake = (pausedUntilMs ?? 0) <= nowMs && isHeld !== 1;
+  const taking = mayTake ? new Taking(db, request, { isFlying: isHeld !== null, isMuch: isMuch === 1 }) : undefined;
+  const rows = taking === undefined ? [] : take(db, taking.rows(), request);
   const isFull = rows.length === limit;
   const first = isFull ? nowMs : (db.get(sql.NEXT_DUE, destination)?.dueAtMs ?? null);
   return {
     rows,
     isSuspect: taking?.takesSuspect ?? false,
-    nextDueAtMs: first === null ? null : Math.max(first, pausedUntilMs),
+    nextDueAtMs: first === null ? null : Math.max(first, pausedUntilMs ?? 0),
   };
 }
 
-/** Undefined when somebody else is sending, or a suspect is out. */
-function choose(db: Database, request: Claim): Taking | undefined {
-  const flying = db.all(sql.IN_FLIGHT, request.destination);
-  const isHeld = flying.some((held) => held.leaseId !== request.leaseId || held.processEnds >= SUSPECT_AT);
-  return isHeld ? undefined : new Taking(db, request, flying.length > 0);
-}
-
-function take(db: Database, seqs: readonly number[], { leaseId, nowMs }: Claim): readonly DeliveryRow[] {
-  if (seqs.length === 0) return [];
-  const list = JSON.stringify(seqs);
-  db.run(sql.CLAIM, leaseId, nowMs, list);
-  const rows = new Map(db.tuples(sql.CLAIMED, list, leaseId).map((row) => [row[0], row]));
-  killPoint("claim:inside");
-  return seqs.flatMap((seq) => {
-    const row = rows.get(seq);
-    return row === undefined ? [] : [toClaimed(row, leaseId, nowMs)];
-  });
+function take(db: Database, chosen: readonly Claimable[], { leaseId, nowMs }: Claim): readonly DeliveryRow[] {
+  const seqs = chosen.map((row) => row[SEQ_AT]);
+  if (seqs.length > ONE_BY_ONE) db.run(sql.CLAIM, leaseId, nowMs, JSON.stringify(seqs));
+  else for (const seq of seqs) db.run(sql.CLAIM_ONE, leaseId, nowMs, seq);
+  if (seqs.length > 0) killPoint("claim:inside");
+  return chosen.map((row) => toClaimed(row, leaseId, nowMs));
 }

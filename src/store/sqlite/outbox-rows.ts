@@ -48,12 +48,15 @@ export type ClaimedTuple = readonly [
   content: string | Uint8Array | null,
 ];
 
+/** The same, with whatever else was read along behind it. */
+export type Claimable = readonly [...delivery: ClaimedTuple, ...more: unknown[]];
+
 /** What of a claimed delivery is not known from the claim. */
 export const CLAIMED_COLUMNS = `d.seq, d.id, d.dedup_key, d.destination, d.subject, d.attempts, d.next_attempt_at_ms,
   d.origin, d.severity, d.flow_run_id, d.task_run_id, d.state_id, d.created_at_ms, d.expires_at_ms, d.uncertain, d.reason,
   d.provider_id, d.detail, d.coalesces, d.payload, p.payload_key, p.content`;
 
-export const toClaimed = (tuple: ClaimedTuple, leaseId: string, nowMs: number): DeliveryRow => ({
+export const toClaimed = (tuple: Claimable, leaseId: string, nowMs: number): DeliveryRow => ({
   seq: tuple[0],
   id: tuple[1],
   dedupKey: tuple[2],

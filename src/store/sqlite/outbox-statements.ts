@@ -38,21 +38,26 @@ export const DUE = query<[], { destination: string; dueAtMs: number; pausedUntil
    from busy where busy.destination is not null`,
 );
 
-/** Unique index on pauses (destination). */
-export const PAUSED_UNTIL = query<[destination: string], { untilMs: number }>(
-  "select until_ms as untilMs from pauses where destination = ?",
-);
-
 /** Two pauses at once: the longer one holds. */
 export const PAUSE = query<[destination: string, untilMs: number]>(
   `insert into pauses (destination, until_ms) values (?, ?)
    on conflict (destination) do update set until_ms = max(until_ms, excluded.until_ms)`,
 );
 
-/** What is in flight to one destination, by who holds it. Reads the index alone. */
-export const IN_FLIGHT = query<[destination: string], { leaseId: string; processEnds: number }>(
-  `select lease_id as leaseId, max(process_ends) as processEnds from deliveries indexed by deliveries_sending
-   where status = 'sending' and destination = ? group by lease_id`,
+/**
+ * What decides how a claim is made: the end of a pause (null without one); what is in flight: null nothing, 1 when a part of
+ * it is held by another lease or is a suspect, else 0; and whether more than `few` are due. Unique index on pauses, and
+ * indexes of deliveries alone, of which at most `few` entries are walked to count.
+ */
+export const BEFORE_CLAIM = query<
+  [destination: string, leaseId: string, suspectAt: number, nowMs: number, few: number],
+  [pausedUntilMs: number | null, isHeld: 0 | 1 | null, isMuch: 0 | 1]
+>(
+  `select (select until_ms from pauses where destination = ?1),
+     (select max(lease_id <> ?2 or process_ends >= ?3) from deliveries indexed by deliveries_sending
+      where status = 'sending' and destination = ?1),
+     exists (select 1 from deliveries indexed by deliveries_due
+      where status = 'queued' and destination = ?1 and next_attempt_at_ms <= ?4 limit 1 offset ?5)`,
 );
 
 /** One seek in the index. */
@@ -61,29 +66,24 @@ export const NEXT_DUE = query<[destination: string], { dueAtMs: number | null }>
    where status = 'queued' and destination = ?`,
 );
 
-/** A row when more than `few` deliveries of a destination are due. Walks that many entries of the index at most. */
-export const MORE_DUE_THAN = query<[destination: string, nowMs: number, few: number], { more: number }>(
-  `select 1 as more from deliveries indexed by deliveries_due
-   where status = 'queued' and destination = ? and next_attempt_at_ms <= ? limit 1 offset ?`,
-);
+/** A delivery that may be claimed: all that is read of it, then what decides whether it is taken. */
+export type Candidate = readonly [
+  ...delivery: ClaimedTuple,
+  priority: number,
+  processEnds: number,
+  /** First unfinished delivery of its subject; its own key when it is the head. */
+  headSeq: number,
+];
 
-export interface Candidate {
-  readonly seq: number;
-  readonly subject: string;
-  readonly priority: number;
-  readonly processEnds: number;
-  /** First unfinished delivery of its subject; `seq` itself when it is the head. */
-  readonly headSeq: number;
-}
-
-const CANDIDATE = `select d.seq, d.subject, d.priority, d.process_ends as processEnds,
+const CANDIDATE_COLUMNS = `${CLAIMED_COLUMNS}, d.priority, d.process_ends,
      (select e.seq from deliveries e indexed by deliveries_line
-      where e.destination = d.destination and e.subject = d.subject and e.is_open = 1 order by e.seq limit 1) as headSeq
-   from deliveries d`;
+      where e.destination = d.destination and e.subject = d.subject and e.is_open = 1 order by e.seq limit 1)`;
 
-/** All that are due, where they are few. */
+/** All that are due, where they are few. In any order. */
 export const CANDIDATES_OF_FEW = query<[destination: string, nowMs: number], Candidate>(
-  `${CANDIDATE} indexed by deliveries_due where d.status = 'queued' and d.destination = ? and d.next_attempt_at_ms <= ?`,
+  `select ${CANDIDATE_COLUMNS}
+   from deliveries d indexed by deliveries_due left join delivery_payloads p on p.seq = d.seq
+   where d.status = 'queued' and d.destination = ? and d.next_attempt_at_ms <= ?`,
 );
 
 /** In order of arrival, of one severity. What is not due is skipped inside the index. */
@@ -91,7 +91,8 @@ export const CANDIDATES = query<
   [destination: string, priority: number, afterSeq: number, nowMs: number, limit: number],
   Candidate
 >(
-  `${CANDIDATE} indexed by deliveries_ready
+  `select ${CANDIDATE_COLUMNS}
+   from deliveries d indexed by deliveries_ready left join delivery_payloads p on p.seq = d.seq
    where d.status = 'queued' and d.destination = ? and d.priority = ? and d.seq > ? and d.next_attempt_at_ms <= ?
    order by d.seq limit ?`,
 );
@@ -112,16 +113,23 @@ export const LINE = query<[destination: string, subject: string, limit: number],
 
 const DELIVERIES = `select ${DELIVERY_COLUMNS} from deliveries`;
 
+const TAKE =
+  "update deliveries not indexed set status = 'sending', lease_id = ?, updated_at_ms = ?, begun_at_ms = null";
+
 /** Primary key. */
 export const CLAIM = query<[leaseId: string, nowMs: number, seqs: string]>(
-  `update deliveries not indexed set status = 'sending', lease_id = ?, updated_at_ms = ?, begun_at_ms = null
-   where seq in (select value from json_each(?)) and status = 'queued'`,
+  `${TAKE} where seq in (select value from json_each(?)) and status = 'queued'`,
 );
 
-/** Primary key. In order of `seq`. Reading them again is quicker than \`returning\`, which copies each row first. */
-export const CLAIMED = query<[seqs: string, leaseId: string], ClaimedTuple>(
+/** Primary key. */
+export const CLAIM_ONE = query<[leaseId: string, nowMs: number, seq: number]>(
+  `${TAKE} where seq = ? and status = 'queued'`,
+);
+
+/** Primary key. In any order. */
+export const TO_CLAIM = query<[seqs: string], ClaimedTuple>(
   `select ${CLAIMED_COLUMNS} from deliveries d left join delivery_payloads p on p.seq = d.seq
-   where d.seq in (select value from json_each(?)) and d.status = 'sending' and d.lease_id = ?`,
+   where d.seq in (select value from json_each(?)) and d.status = 'queued'`,
 );
 
 /** Unique index on id. Once for each claim: a process that claimed it twice has two attempts ready, and one may leave. */
