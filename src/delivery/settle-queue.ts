@@ -15,8 +15,14 @@ const LARGEST_BATCH = 512;
  * While other attempts are out, results gather for this long before they are written, or until there are so many: a commit
  * costs a flush of the disk, and writes whole pages. Nothing waits for it but the next message of the same subject.
  */
-const GATHER_MS = 20;
-const GATHER_ENOUGH = 256;
+const GATHER = { ms: 20, enough: 256 } as const;
+
+/**
+ * The same while this many destinations are worked on, which have enough claimed to go on with: what they write lies on
+ * more pages, and the more of it shares a transaction, the fewer pages are written twice.
+ */
+const MANY_DESTINATIONS = 32;
+const GATHER_OF_MANY = { ms: 50, enough: 512 } as const;
 
 /** Tries per result when the dispatcher stops; what is left then stays `sending`, and is recovered as uncertain. */
 const LAST_TRIES = 3;
@@ -118,13 +124,17 @@ export class SettleQueue implements AsyncDisposable {
     const { clock } = this.#parts;
     if (!this.#expectsMore() || this.#failures > 0 || this.#closing.signal.aborted) return;
     this.#gathered = Promise.withResolvers();
-    using _timer = clock.timer(GATHER_MS, this.#gathered.resolve);
+    using _timer = clock.timer(this.#gathering.ms, this.#gathered.resolve);
     await this.#gathered.promise;
     this.#gathered = undefined;
   }
 
   #expectsMore(): boolean {
-    return this.#parts.traffic.out > 0 && this.#waiting.length < GATHER_ENOUGH;
+    return this.#parts.traffic.out > 0 && this.#waiting.length < this.#gathering.enough;
+  }
+
+  get #gathering(): typeof GATHER | typeof GATHER_OF_MANY {
+    return this.#parts.traffic.destinations < MANY_DESTINATIONS ? GATHER : GATHER_OF_MANY;
   }
 
   async #writeBatch(): Promise<void> {

@@ -1,6 +1,5 @@
 import type { JsonObject } from "../../base/json.ts";
 import type { BlockDocumentRow, BlockReferenceRow, BlockSchemaRow, BlockTypeRow } from "../../block/block-store.ts";
-import { plain } from "./database.ts";
 
 /** A row of `block_types`, under the port's names. */
 export type TypeRow = Omit<BlockTypeRow, "isProtected"> & { readonly isProtected: 0 | 1 };
@@ -15,7 +14,6 @@ export interface SchemaRow {
 }
 
 export interface DocumentRow {
-  readonly key: number;
   readonly id: string;
   readonly name: string;
   readonly isAnonymous: 0 | 1;
@@ -28,6 +26,8 @@ export interface DocumentRow {
   readonly labels: string;
   readonly createdMicros: number;
   readonly updatedMicros: number;
+  /** JSON of `BlockReferenceRow[]`, by path. */
+  readonly references: string;
 }
 
 export const toType = (row: TypeRow): BlockTypeRow => ({ ...row, isProtected: row.isProtected === 1 });
@@ -39,16 +39,24 @@ export const toSchema = (row: SchemaRow): BlockSchemaRow => ({
   fields: JSON.parse(row.fields) as JsonObject,
 });
 
-export function toDocument(row: DocumentRow, references: readonly BlockReferenceRow[]): BlockDocumentRow {
-  const { key: _key, ...rest } = row;
-  return {
-    ...rest,
-    isAnonymous: row.isAnonymous === 1,
-    // Written by toJson() from a value of this type.
-    labels: JSON.parse(row.labels) as Record<string, string>,
-    references: references.map(plain),
-  };
-}
+/** Field by field: SQLite's rows have no shape of their own and are slow to copy, and every destination is loaded here. */
+export const toDocument = (row: DocumentRow): BlockDocumentRow => ({
+  id: row.id,
+  name: row.name,
+  isAnonymous: row.isAnonymous === 1,
+  blockTypeId: row.blockTypeId,
+  blockTypeSlug: row.blockTypeSlug,
+  blockTypeName: row.blockTypeName,
+  blockSchemaId: row.blockSchemaId,
+  data: row.data,
+  revision: row.revision,
+  // Written by toJson() from a value of this type.
+  labels: JSON.parse(row.labels) as Record<string, string>,
+  // Made by the statement that reads it.
+  references: JSON.parse(row.references) as BlockReferenceRow[],
+  createdMicros: row.createdMicros,
+  updatedMicros: row.updatedMicros,
+});
 
 /** True when storing `next` over `stored` would change nothing but perhaps the id, which stays. */
 export function sameType(stored: BlockTypeRow, next: BlockTypeRow): boolean {

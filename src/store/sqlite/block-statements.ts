@@ -59,9 +59,11 @@ export const PUT_SCHEMA = query<
    on conflict (block_type_key, checksum, version) do nothing`,
 );
 
-const DOCUMENTS = `select d.key, d.id, d.name, d.is_anonymous as isAnonymous, t.id as blockTypeId, t.slug as blockTypeSlug,
+const DOCUMENTS = `select d.id, d.name, d.is_anonymous as isAnonymous, t.id as blockTypeId, t.slug as blockTypeSlug,
     t.name as blockTypeName, s.id as blockSchemaId, d.data, d.revision, d.labels,
-    d.created_micros as createdMicros, d.updated_micros as updatedMicros
+    d.created_micros as createdMicros, d.updated_micros as updatedMicros,
+    (select json_group_array(json_object('referencedId', c.id, 'path', r.path) order by r.path)
+     from block_references r join block_documents c on c.key = r.referenced_key where r.parent_key = d.key) as "references"
   from block_documents d join block_types t on t.key = d.block_type_key join block_schemas s on s.key = d.block_schema_key`;
 
 /** Unique indexes on block_types (slug) and on block_documents (block_type_key, name). */
@@ -86,12 +88,6 @@ export const LIST_DOCUMENTS = query<
      and (?3 = '' or instr(lower(d.name), lower(?3)) > 0)
      and (?4 = 1 or d.is_anonymous = 0)
    order by t.slug, d.name limit ?5 offset ?6`,
-);
-
-/** Unique index on block_references (parent_key, path). */
-export const READ_REFERENCES = query<[parentKey: number], BlockReferenceRow>(
-  `select c.id as referencedId, r.path from block_references r join block_documents c on c.key = r.referenced_key
-   where r.parent_key = ? order by r.path`,
 );
 
 /** Index block_references_to. */

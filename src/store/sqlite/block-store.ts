@@ -8,15 +8,8 @@ import type { Session } from "./session.ts";
 
 const LISTED_BY_DEFAULT = 200;
 
-const withReferences = (db: Database, row: DocumentRow): BlockDocumentRow =>
-  toDocument(row, db.all(sql.READ_REFERENCES, row.key));
-
-/** Row and references of one moment. */
-const readOne = (db: Database, find: () => DocumentRow | undefined): BlockDocumentRow | null =>
-  db.snapshot(() => {
-    const row = find();
-    return row === undefined ? null : withReferences(db, row);
-  });
+const documentOf = (row: DocumentRow | undefined): BlockDocumentRow | null =>
+  row === undefined ? null : toDocument(row);
 
 function insertReferences(db: Database, { id, references }: BlockDocumentRow): void {
   for (const { referencedId, path } of references) db.run(sql.INSERT_REFERENCE, id, referencedId, path);
@@ -115,19 +108,16 @@ export function openBlockStore({ queue, readCommitted: read, clock }: Session): 
       });
     },
 
-    readDocument: (typeSlug, name) => read((db) => readOne(db, () => db.get(sql.READ_DOCUMENT, typeSlug, name))),
-    readDocumentById: (id) => read((db) => readOne(db, () => db.get(sql.READ_DOCUMENT_BY_ID, id))),
+    readDocument: (typeSlug, name) => read((db) => documentOf(db.get(sql.READ_DOCUMENT, typeSlug, name))),
+    readDocumentById: (id) => read((db) => documentOf(db.get(sql.READ_DOCUMENT_BY_ID, id))),
     listDocuments: ({ typeSlug = "", capability = "", nameLike = "", anonymous = false, limit, offset } = {}) =>
       read((db) => {
         const { take, skip } = pageSize({ limit, offset }, LISTED_BY_DEFAULT);
-        return db.snapshot(() =>
-          db
-            .all(sql.LIST_DOCUMENTS, typeSlug, capability, nameLike, Number(anonymous), take, skip)
-            .map((row) => withReferences(db, row)),
-        );
+        return db
+          .all(sql.LIST_DOCUMENTS, typeSlug, capability, nameLike, Number(anonymous), take, skip)
+          .map(toDocument);
       }),
-    listReferrers: (id, limit) =>
-      read((db) => db.snapshot(() => db.all(sql.LIST_REFERRERS, id, limit).map((row) => withReferences(db, row)))),
+    listReferrers: (id, limit) => read((db) => db.all(sql.LIST_REFERRERS, id, limit).map(toDocument)),
 
     insertDocument: async (document) => {
       const labels = toJson(document.labels);
