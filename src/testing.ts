@@ -204,7 +204,8 @@ async function openBench(block: object): Promise<Bench> {
     expire: () => {
       passedMs += LONGER_THAN_ANY_DEADLINE_MS;
       // A timer that is set while these fire belongs to the time after.
-      for (const fire of [...timers]) fire();
+      const running = new Set(timers);
+      for (const fire of running) fire();
     },
     send: (message, signal) =>
       sendThrough(block, message, { transport: local, ...(signal === undefined ? {} : { signal }) }),

@@ -8,7 +8,7 @@ export const PARALLEL = 16;
 /**
  * Most deliveries of a destination that are claimed, and of all destinations together, at least one round of attempts each.
  * After a crash, all that were claimed count as uncertain, and claiming many holds up the process; so both are modest.
- * The sum is a whole claim for each of the 64 destinations that are worked on at once.
+ * The sum is a whole claim for each of 64 destinations, and half a claim for each of the 128 that are worked on at once.
  */
 const CLAIM = 96;
 const CLAIM_OF_ALL = 6_144;

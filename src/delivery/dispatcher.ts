@@ -15,8 +15,11 @@ import { startWakeHeap, type WakePort } from "./wake-heap.ts";
 
 export type { DrainOptions, DrainReport } from "./drain.ts";
 
-/** Destinations worked on at the same time, those that answer slowly not counted. */
-const DEFAULT_CONCURRENCY = 64;
+/**
+ * Destinations worked on at the same time, those that answer slowly not counted. Where each has a few messages, what all of
+ * them claim, and later their results, is one transaction each.
+ */
+const DEFAULT_CONCURRENCY = 128;
 
 /** A destination whose attempt has been out for longer gives its place to another one. */
 const SLOW_MS = 1_000;
@@ -43,7 +46,7 @@ export interface DispatcherParts extends StoreAccess {
   readonly deliver: Deliver;
   /** Lease of this process; claims are in its name. */
   readonly leaseId: string;
-  /** Destinations worked on at the same time. Default 64. */
+  /** Destinations worked on at the same time. Default 128. */
   readonly concurrency?: number;
   /** How trouble of destinations is noticed and who is told. Default: after 15 minutes; events only. */
   readonly alerting?: Alerting;

@@ -26,7 +26,7 @@ export interface DocumentRow {
   readonly labels: string;
   readonly createdMicros: number;
   readonly updatedMicros: number;
-  /** JSON of `BlockReferenceRow[]`, by path. */
+  /** JSON of `BlockReferenceRow[]`, in any order: SQLite takes longer to sort none than to read the whole row. */
   readonly references: string;
 }
 
@@ -38,6 +38,10 @@ export const toSchema = (row: SchemaRow): BlockSchemaRow => ({
   capabilities: JSON.parse(row.capabilities) as string[],
   fields: JSON.parse(row.fields) as JsonObject,
 });
+
+/** Made by the statement that reads them. */
+const toReferences = (json: string): BlockReferenceRow[] =>
+  (JSON.parse(json) as BlockReferenceRow[]).sort((a, b) => (a.path < b.path ? -1 : 1));
 
 /** Field by field: SQLite's rows have no shape of their own and are slow to copy, and every destination is loaded here. */
 export const toDocument = (row: DocumentRow): BlockDocumentRow => ({
@@ -52,8 +56,7 @@ export const toDocument = (row: DocumentRow): BlockDocumentRow => ({
   revision: row.revision,
   // Written by toJson() from a value of this type.
   labels: JSON.parse(row.labels) as Record<string, string>,
-  // Made by the statement that reads it.
-  references: JSON.parse(row.references) as BlockReferenceRow[],
+  references: toReferences(row.references),
   createdMicros: row.createdMicros,
   updatedMicros: row.updatedMicros,
 });

@@ -1,4 +1,4 @@
-import type { BlockReferenceRow, KeyRow } from "../../block/block-store.ts";
+import type { KeyRow } from "../../block/block-store.ts";
 import { query } from "./database.ts";
 import type { DocumentRow, SchemaRow, TypeRow } from "./block-rows.ts";
 
@@ -62,7 +62,7 @@ export const PUT_SCHEMA = query<
 const DOCUMENTS = `select d.id, d.name, d.is_anonymous as isAnonymous, t.id as blockTypeId, t.slug as blockTypeSlug,
     t.name as blockTypeName, s.id as blockSchemaId, d.data, d.revision, d.labels,
     d.created_micros as createdMicros, d.updated_micros as updatedMicros,
-    (select json_group_array(json_object('referencedId', c.id, 'path', r.path) order by r.path)
+    (select json_group_array(json_object('referencedId', c.id, 'path', r.path))
      from block_references r join block_documents c on c.key = r.referenced_key where r.parent_key = d.key) as "references"
   from block_documents d join block_types t on t.key = d.block_type_key join block_schemas s on s.key = d.block_schema_key`;
 
