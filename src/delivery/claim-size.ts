@@ -6,11 +6,21 @@ import type { Traffic } from "./settle-queue.ts";
 export const PARALLEL = 16;
 
 /**
- * Most deliveries of a destination that are claimed, and of all destinations together, at least one round of attempts each.
- * After a crash, all that were claimed count as uncertain, and claiming many holds up the process; so both are modest.
- * The sum is a whole claim for each of 64 destinations, and half a claim for each of the 128 that are worked on at once.
+ * Most deliveries of a destination that are claimed. After a crash, all that were claimed count as uncertain, and claiming
+ * many holds up the process; so all of these are modest.
  */
 const CLAIM = 96;
+
+/**
+ * The same where one destination is all there is to do, shared by those that are: its messages lie side by side in the store,
+ * and a larger claim means fewer commits. With more destinations it is the claims that share commits, and need not be large.
+ */
+const CLAIM_OF_FEW = 256;
+
+/**
+ * Most deliveries that are claimed of all destinations together, but for one round of attempts each: half a claim for each
+ * of the 128 destinations that are worked on at once.
+ */
 const CLAIM_OF_ALL = 6_144;
 
 /** Claim again when fewer than this share of a whole claim wait, so that sending does not pause for the store. */
@@ -26,5 +36,6 @@ export const JOINS_AT = 128;
 export function mostClaimed(opened: OpenDestination | undefined, { destinations }: Traffic): number {
   const isSentAgain = opened === undefined || ruleOf(opened) === "retry";
   if (!isSentAgain) return PARALLEL;
-  return Math.max(PARALLEL, Math.min(CLAIM, Math.floor(CLAIM_OF_ALL / destinations)));
+  const whole = Math.max(CLAIM, Math.floor(CLAIM_OF_FEW / destinations));
+  return Math.max(PARALLEL, Math.min(whole, Math.floor(CLAIM_OF_ALL / destinations)));
 }

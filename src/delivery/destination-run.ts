@@ -103,11 +103,11 @@ export class DestinationRun {
   /** Resolves when everything is recorded or given back. */
   async run(): Promise<RunEnd> {
     while (!this.#isOver()) {
-      const change = this.#change.promise;
+      this.#change = Promise.withResolvers();
       this.#fill();
       this.#startAttempts();
       if (this.#isOver()) break;
-      await change;
+      await this.#change.promise;
     }
     await this.#finish();
     if (this.#limited || this.#isPaused()) return "done";
@@ -140,10 +140,9 @@ export class DestinationRun {
     return this.#pausedUntilMs > 0 && this.#pausedUntilMs > this.#parts.clock.now();
   }
 
+  /** Lets {@link run} look again, once for all that changes in this turn. */
   #changed(): void {
-    const change = this.#change;
-    this.#change = Promise.withResolvers();
-    change.resolve();
+    this.#change.resolve();
   }
 
   /** Keeps the promise until it ends, so that the run does not end before. @param ended Called then, first of all. */
