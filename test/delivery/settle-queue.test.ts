@@ -31,6 +31,18 @@ describe("results of attempts", () => {
     expect(await Promise.all(written)).toEqual([true, true, true]);
   });
 
+  it("gather longer, and more of them, while many destinations are worked on", async () => {
+    const { clock, batches, traffic, push } = rig();
+    traffic.destinations = 32;
+    const written = push(300);
+    await clock.advance(49);
+    expect(batches).toEqual([]);
+    await clock.advance(1);
+    expect(batches).toEqual([300]);
+    await Promise.all([...written, ...push(512)]);
+    expect(batches).toEqual([300, 512]);
+  });
+
   it("are written in the same turn as whatever else is written", async () => {
     const { clock, batches, queue, push } = rig();
     const written = push(3);
